@@ -1,0 +1,95 @@
+"""Make many steps at once: one process a core, one thread a process, inputs before what is made from them."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+
+from tqdm import tqdm
+
+from .step import Step, ancestors
+
+log = logging.getLogger("beyondbase.cache")
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _leave_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)  # the caller was killed: work nobody waits for would only disturb its rerun
+
+
+def _start_worker(parent: int) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    threading.Thread(target=_leave_with_parent, args=(parent,), daemon=True).start()
+
+
+def _make(step: Step) -> float:
+    begun = time.perf_counter()
+    step.files()
+    return time.perf_counter() - begun
+
+
+def gather(steps: list[Step], jobs: int = 0) -> list[Step]:
+    """Make every step that is not there yet, and give the same steps back.
+
+    `jobs` is the number of processes, 0 for one a core. Steps shared by several others are made once. The log says for
+    each step whether it was reused, and why not; the bar counts steps and shows those under way. Results do not depend
+    on `jobs`. The first failure ends the call after the running steps have ended; what was made stays.
+    """
+    plan: dict[str, Step] = {}
+    for step in steps:
+        for each in [*ancestors(step), step]:
+            plan.setdefault(str(each.folder), each)
+    needs = {key: {str(parent.folder) for parent in step.inputs()} for key, step in plan.items()}
+    ready = {key for key, step in plan.items() if step.ready()}
+    saved = sum(plan[key].seconds() for key in ready)
+    if ready:
+        log.info("reused  %d of %d steps (%.0f s of work)", len(ready), len(plan), saved)
+    waiting = [key for key in plan if key not in ready]
+    for key in waiting:
+        log.info("%s", plan[key].reason())
+    if waiting:
+        _run(plan, needs, ready, waiting, min(jobs or cores(), len(waiting)))
+    return steps
+
+
+def _run(plan: dict, needs: dict, done: set, waiting: list, jobs: int) -> None:
+    # spawn: forking a process that has started threads (torch, a notebook's kernel) can hang.
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),))
+    environment = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+    former = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    running: dict = {}
+    try:
+        with pool, tqdm(total=len(waiting), unit="step", file=sys.stderr, mininterval=0.5) as bar:
+            while waiting or running:
+                for key in [key for key in waiting if needs[key] <= done][: jobs - len(running)]:
+                    waiting.remove(key)
+                    running[pool.submit(_make, plan[key])] = (key, time.perf_counter())
+                ended, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    key, _ = running.pop(future)
+                    seconds = future.result()
+                    done.add(key)
+                    bar.update()
+                    bar.write(f"made    {plan[key].title()} in {seconds:.0f} s", file=sys.stderr)
+                now = [f"{plan[key].title()} {time.perf_counter() - begun:.0f} s" for key, begun in running.values()]
+                bar.set_postfix_str(", ".join(now))
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        for name, value in former.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
