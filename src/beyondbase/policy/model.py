@@ -1,0 +1,224 @@
+"""The language model: a Qwen2 decoder whose weights carry the names that `transformers` gives them.
+
+Own forward instead of `transformers`': at 0.2M parameters its Python overhead is most of the time. Configuration,
+parameter names and shapes are `transformers`' own, so `load_state_dict(strict=True)` works in both directions. Left
+out: dropout, sliding windows, scaled rotary embeddings, untied output embeddings.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from beyondbase.policy.fused import FusedLayer, Heads, finish, interleave, normalise, project, rotary_table
+from beyondbase.policy.sizes import Size, size_of
+
+if TYPE_CHECKING:
+    from transformers import Qwen2Config
+
+    from beyondbase.tasks.vocabulary import Vocabulary
+
+
+class Gain(nn.Module):
+    """The learnt gain of an RMSNorm."""
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(hidden))
+
+
+class Attention(nn.Module):
+    """Weights of grouped-query attention: biases on query, key and value, none on the output."""
+
+    def __init__(self, hidden: int, heads: Heads):
+        super().__init__()
+        self.q_proj = nn.Linear(hidden, heads.query * heads.channels)
+        self.k_proj = nn.Linear(hidden, heads.key * heads.channels)
+        self.v_proj = nn.Linear(hidden, heads.key * heads.channels)
+        self.o_proj = nn.Linear(heads.query * heads.channels, hidden, bias=False)
+
+
+class GatedMLP(nn.Module):
+    """Weights of the SiLU-gated MLP."""
+
+    def __init__(self, hidden: int, ffn: int):
+        super().__init__()
+        self.gate_proj = nn.Linear(hidden, ffn, bias=False)
+        self.up_proj = nn.Linear(hidden, ffn, bias=False)
+        self.down_proj = nn.Linear(ffn, hidden, bias=False)
+
+
+class Layer(nn.Module):
+    """Weights of one decoder layer; `fused` gives the form that is computed with."""
+
+    def __init__(self, hidden: int, ffn: int, heads: Heads):
+        super().__init__()
+        self.heads = heads
+        self.self_attn = Attention(hidden, heads)
+        self.mlp = GatedMLP(hidden, ffn)
+        self.input_layernorm = Gain(hidden)
+        self.post_attention_layernorm = Gain(hidden)
+
+    def fused(self) -> FusedLayer:
+        """Differentiable: cheap beside a batch, so training fuses anew in every forward."""
+        a, channels = self.self_attn, self.heads.channels
+        qkv = torch.cat(
+            [interleave(a.q_proj.weight, channels), interleave(a.k_proj.weight, channels), a.v_proj.weight]
+        )
+        bias = torch.cat([interleave(a.q_proj.bias, channels), interleave(a.k_proj.bias, channels), a.v_proj.bias])
+        gate_up = torch.cat([self.mlp.gate_proj.weight, self.mlp.up_proj.weight])
+        return FusedLayer(
+            qkv=qkv * self.input_layernorm.weight,
+            qkv_bias=bias,
+            out=a.o_proj.weight,
+            gate_up=gate_up * self.post_attention_layernorm.weight,
+            down=self.mlp.down_proj.weight,
+            heads=self.heads,
+        )
+
+
+class Decoder(nn.Module):
+    """Embedding, layers and final norm: `transformers`' `model.` prefix."""
+
+    def __init__(self, config: Qwen2Config, heads: Heads):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(
+            Layer(config.hidden_size, config.intermediate_size, heads) for _ in range(config.num_hidden_layers)
+        )
+        self.norm = Gain(config.hidden_size)
+
+
+class Policy(nn.Module):
+    """A decoder over a task's vocabulary.
+
+    `config` is a `transformers.Qwen2Config`; weights are uninitialised until `Policy.init` or `load_state_dict`.
+    """
+
+    def __init__(self, config: Qwen2Config, vocabulary: Vocabulary):
+        super().__init__()
+        check_config(config, vocabulary)
+        self.config = config
+        self.vocabulary = vocabulary
+        self.theta = float(config.rope_parameters["rope_theta"])
+        channels = config.hidden_size // config.num_attention_heads
+        self.heads = Heads(config.num_attention_heads, config.num_key_value_heads, channels)
+        with torch.device("meta"):  # nn.Linear would otherwise draw from the global generator
+            self.model = Decoder(config, self.heads)
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.to_empty(device="cpu")
+        self.lm_head.weight = self.model.embed_tokens.weight
+
+    @classmethod
+    def init(
+        cls,
+        vocabulary: Vocabulary,
+        size: str | Size,
+        seed: int,
+        max_positions: int = 128,
+        rope_theta: float = 10000.0,
+    ) -> Policy:
+        """A fresh policy: normal weights of deviation 0.02 at width 768 and 1/sqrt(width) scaling elsewhere.
+
+        Products that write to the residual stream are divided by sqrt(2 layers) (GPT-2, section 2.3), so that its
+        variance does not grow with depth. Only `seed` decides the weights; the global generator is not touched.
+        """
+        policy = cls(make_config(vocabulary, size_of(size), max_positions, rope_theta), vocabulary)
+        generator = torch.Generator().manual_seed(seed)
+        width, depth = policy.config.hidden_size, policy.config.num_hidden_layers
+        deviation = 0.02 * math.sqrt(768 / width)
+        for name, parameter in policy.named_parameters():
+            with torch.no_grad():
+                if parameter.ndim == 1:
+                    parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+                    continue
+                residual = name.endswith(("o_proj.weight", "down_proj.weight"))
+                parameter.normal_(0.0, deviation / math.sqrt(2 * depth) if residual else deviation, generator=generator)
+        return policy
+
+    @property
+    def device(self) -> torch.device:
+        return self.lm_head.weight.device
+
+    def parameter_count(self) -> int:
+        """Number of weights; the tied embedding counts once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Logits (B, T, V) of the token after each position of ids (B, T).
+
+        Padding on the right needs no mask: causal attention never looks at it, and its own logits are to be ignored.
+        """
+        hidden, _ = self.hidden(ids)
+        return self.logits(hidden)
+
+    def hidden(self, ids: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Last residual stream (B, T, d) of ids (B, T), and each layer's keys and values (B, K, T, D)."""
+        self.check_length(ids.shape[1])
+        rotary = self.rotary(0, ids.shape[1])
+        x = F.embedding(ids, self.model.embed_tokens.weight)
+        cache = []
+        for layer in self.model.layers:
+            fused = layer.fused()
+            q, k, v = (t.transpose(1, 2) for t in project(fused, x, rotary))
+            cache.append((k, v))
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
+            x = finish(fused, x, mixed.transpose(1, 2).flatten(2))
+        return x, cache
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of a last residual stream (..., d)."""
+        return F.linear(normalise(hidden), self.output_matrix())
+
+    def output_matrix(self) -> Tensor:
+        """Output embedding (V, d) with the final norm's gain folded in."""
+        return self.lm_head.weight * self.model.norm.weight
+
+    def rotary(self, start: int, stop: int) -> Tensor:
+        """Rotations (stop-start, 1, D/2) of the positions start..stop-1."""
+        return rotary_table(start, stop, self.heads.channels, self.theta, self.device)
+
+    def check_length(self, length: int) -> None:
+        limit = self.config.max_position_embeddings
+        if length > limit:
+            raise ValueError(f"sequence of {length} tokens exceeds max_positions={limit}; build the policy with more")
+
+
+def make_config(vocabulary: Vocabulary, size: Size, max_positions: int, rope_theta: float) -> Qwen2Config:
+    """The `transformers` configuration of a policy."""
+    from transformers import Qwen2Config  # seconds of import, not to be paid by `beyondbase --help`
+
+    return Qwen2Config(
+        vocab_size=vocabulary.size,
+        hidden_size=size.hidden,
+        intermediate_size=size.ffn,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.kv_heads,
+        max_position_embeddings=max_positions,
+        rope_parameters={"rope_type": "default", "rope_theta": rope_theta},
+        tie_word_embeddings=True,
+        pad_token_id=vocabulary.pad_id,
+        bos_token_id=vocabulary.bos_id,
+        eos_token_id=vocabulary.eos_id,
+    )
+
+
+def check_config(config: Qwen2Config, vocabulary: Vocabulary) -> None:
+    """ValueError where the configuration asks for something that this forward does not compute."""
+    wanted = {"tie_word_embeddings": True, "use_sliding_window": False, "hidden_act": "silu", "rms_norm_eps": 1e-6}
+    for name, value in wanted.items():
+        if getattr(config, name) != value:
+            raise ValueError(f"{name}={getattr(config, name)!r} is not supported; use {value!r}")
+    if config.rope_parameters.get("rope_type", "default") != "default":
+        raise ValueError(f"rope_type={config.rope_parameters['rope_type']!r} is not supported; use 'default'")
+    if config.vocab_size != vocabulary.size:
+        raise ValueError(f"vocab_size={config.vocab_size} differs from the vocabulary's {vocabulary.size} tokens")
+    if config.hidden_size % (2 * config.num_attention_heads):
+        raise ValueError(
+            f"hidden_size={config.hidden_size} must be an even multiple of {config.num_attention_heads} heads"
+        )
