@@ -1,0 +1,116 @@
+"""The claim register `book/claims.yml`: what is claimed, by whom, and the rule that decides, stated before the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+import yaml
+
+from .. import paths
+
+
+class _Entry(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Entry):
+    """Where the claim comes from and the value reported there."""
+
+    paper: str
+    identifier: str
+    place: str
+    reported: str
+
+
+class Part(_Entry):
+    """One statistic of a claim: the change at k, its direction, and the margin that matters (a share, 0..1)."""
+
+    statistic: str
+    k: int = pydantic.Field(ge=1)
+    direction: Literal["+", "-"]
+    margin: float = pydantic.Field(ge=0, lt=1)
+
+
+class Control(_Entry):
+    """What must not show the effect, and by which measure."""
+
+    what: str
+    must: str
+    k: int = pydantic.Field(ge=1)
+    direction: Literal["+", "-"]
+    margin: float = pydantic.Field(ge=0, lt=1)
+
+
+class Claim(_Entry):
+    """One entry of the register."""
+
+    id: str = pydantic.Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    version: int = pydantic.Field(ge=1)
+    stated: date
+    notebook: str = pydantic.Field(pattern=r"^\d\d-[a-z0-9-]+\.ipynb$")
+    title: str
+    statement: str
+    source: Source
+    prediction: str
+    parts: dict[str, Part] = pydantic.Field(min_length=1)
+    headline: str
+    control: Control
+    minimum_seeds: int = pydantic.Field(ge=2)
+    limits: list[str] = pydantic.Field(min_length=1)
+    break_it: list[str] = pydantic.Field(min_length=1)
+    history: list[dict] = []
+
+    @pydantic.model_validator(mode="after")
+    def _headline_is_a_part(self) -> Claim:
+        if self.headline not in self.parts:
+            raise ValueError(f"headline {self.headline!r} is none of the parts {sorted(self.parts)}")
+        return self
+
+    @property
+    def rule(self) -> str:
+        """Hash (12 hex digits) of everything that decides the verdict; a record keeps the rule it was judged by."""
+        parts = {name: part.model_dump(exclude={"statistic"}) for name, part in self.parts.items()}
+        control = self.control.model_dump(include={"k", "direction", "margin"})
+        rule = [self.version, parts, self.headline, control, self.minimum_seeds]
+        return hashlib.sha256(json.dumps(rule, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class RegisterError(ValueError):
+    """The register cannot be read; the message names the entry and the field."""
+
+
+def load(path: Path | None = None) -> dict[str, Claim]:
+    """All claims by id, in the order of the register; raises `RegisterError` at the first entry that does not fit."""
+    path = path or paths.root() / "book" / "claims.yml"
+    try:
+        entries = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise RegisterError(f"{path.name}: not YAML: {error}") from error
+    if not isinstance(entries, list):
+        raise RegisterError(f"{path.name}: a list of claims is expected, found {type(entries).__name__}")
+    claims: dict[str, Claim] = {}
+    for number, entry in enumerate(entries, 1):
+        try:
+            claim = Claim.model_validate(entry)
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            name = entry.get("id", number) if isinstance(entry, dict) else number
+            raise RegisterError(f"{path.name}: claim {name}: {place}: {first['msg']}") from error
+        if claim.id in claims:
+            raise RegisterError(f"{path.name}: claim {claim.id} is there twice")
+        claims[claim.id] = claim
+    return claims
+
+
+def find(name: str) -> Claim:
+    """The claim of that id; ValueError naming the valid ids otherwise."""
+    claims = load()
+    if name not in claims:
+        raise ValueError(f"no claim {name!r}; there are: {', '.join(claims)}")
+    return claims[name]

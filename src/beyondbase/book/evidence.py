@@ -1,0 +1,141 @@
+"""Evidence of a run: the record, the values behind every figure, the executed notebook; and publishing it.
+
+A folder of evidence is sealed (`cache.sealed`): it is whole and unaltered, or it is refused by name. A run lies in
+`runs/<claim>/<preset>/`; `publish` copies it to `book/evidence/<claim>/<preset>/`, which is committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+
+from .. import paths
+from ..cache.fingerprint import SOURCE, meaning, sources
+from ..cache.sealed import Damaged, check, sealing
+
+RECORD, VALUES, NOTEBOOK = "record.json", "values.parquet", "notebook.ipynb"
+PRESETS = ("smoke", "laptop", "gpu", "cluster")
+PUBLISHED = ("cluster", "gpu", "laptop")  # a claim's published preset: the first of these that has evidence
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One whole folder of evidence."""
+
+    claim: str
+    preset: str
+    folder: Path
+    record: dict
+
+    def values(self) -> dict[str, pd.DataFrame]:
+        """Every table of values by name, empty columns dropped."""
+        return split_tables(pd.read_parquet(self.folder / VALUES))
+
+    @property
+    def notebook(self) -> Path | None:
+        path = self.folder / NOTEBOOK
+        return path if path.exists() else None
+
+    def outdated(self) -> list[str]:
+        """What the record rests on and is no longer the same: modules, the notebook, or the claim's rule."""
+        now = code_of(self.record["modules"], self.record["source_notebook"])
+        was = self.record["code"]
+        return [name for name in sorted(was | now) if was.get(name) != now.get(name)]
+
+
+def code_of(modules: list[str], notebook: str) -> dict[str, str]:
+    """Fingerprints of the modules a claim rests on (and all they import) and of its notebook's code."""
+    known = [name for name in modules if SOURCE.joinpath(*name.split(".")[1:]).with_suffix(".py").exists()]
+    path = paths.root() / "notebooks" / notebook
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    text = "\n".join(meaning(cell) for cell in cells)
+    return {**sources(*known), f"notebooks/{notebook}": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def join_tables(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One long table with a `table` column, so that one file holds everything that the figures draw."""
+    return pd.concat([frame.assign(table=name) for name, frame in tables.items()], ignore_index=True)
+
+
+def split_tables(values: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Inverse of `join_tables`: the tables by name, without columns that are empty in them."""
+    groups = values.groupby("table", sort=False)
+    return {str(n): g.drop(columns="table").dropna(axis=1, how="all").reset_index(drop=True) for n, g in groups}
+
+
+def write(folder: Path, record: dict, tables: dict[str, pd.DataFrame]) -> None:
+    """Write record and values into an open (unsealed) folder."""
+    text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False)
+    (folder / RECORD).write_text(text + "\n")
+    join_tables(tables).to_parquet(folder / VALUES, index=False)
+
+
+def read(folder: Path) -> Evidence | None:
+    """The evidence in a folder, None where there is none; raises `Damaged` naming what is not as it was written."""
+    if not folder.exists():
+        return None
+    check(folder)
+    record = json.loads((folder / RECORD).read_text())
+    return Evidence(record["claim"], record["preset"], folder, record)
+
+
+def place(claim: str, preset: str, *, published: bool) -> Path:
+    """Where evidence of a claim's preset lies: committed in the book, or on this machine."""
+    top = paths.root() / "book" / "evidence" if published else paths.runs()
+    return top / claim / preset
+
+
+def collect(claim: str, *, published: bool) -> dict[str, Evidence]:
+    """Evidence of a claim by preset."""
+    found = {preset: read(place(claim, preset, published=published)) for preset in PRESETS}
+    return {preset: evidence for preset, evidence in found.items() if evidence}
+
+
+def best(evidence: dict[str, Evidence]) -> Evidence | None:
+    """The evidence that speaks for a claim: the largest preset; smoke runs never do."""
+    return next((evidence[preset] for preset in PUBLISHED if preset in evidence), None)
+
+
+def publish(evidence: Evidence) -> Path:
+    """Copy this machine's evidence into the book; the earlier one stays until the new one is complete.
+
+    Raises ValueError for a smoke run, and for a run without its executed notebook (plain papermill leaves none here).
+    """
+    if evidence.preset == "smoke":
+        raise ValueError("a smoke run proves that everything runs; it is never published; run preset laptop or larger")
+    if not evidence.notebook:
+        raise ValueError(f"{evidence.claim}/{evidence.preset} has no executed notebook; run it with `beyondbase run`")
+    target = place(evidence.claim, evidence.preset, published=True)
+    with sealing(target, {}) as folder:
+        for name in (RECORD, VALUES, NOTEBOOK):
+            shutil.copyfile(evidence.folder / name, folder / name)
+    return target
+
+
+def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook without what differs between two equal runs: times, random ids, progress bars, warnings' streams."""
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        keep = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
+        cell.metadata = nbformat.from_dict(keep)
+        if cell.cell_type != "code":
+            continue
+        cell.execution_count = None
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = None
+            if "metadata" in output:
+                output.metadata = nbformat.from_dict({})
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": {"name": "python"}})
+    return notebook
+
+
+__all__ = ["Damaged", "Evidence", "best", "code_of", "collect", "normalise", "place", "publish", "read", "write"]

@@ -1,0 +1,119 @@
+"""The command line: `beyondbase run | claims | site | doctor`.
+
+Bad input ends with one line and exit code 2 before anything is written; a run that breaks ends with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from . import __version__
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise SystemExit(_complain(message))
+
+
+def _complain(message: object) -> int:
+    print(f"beyondbase: {' '.join(str(message).split())}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="beyondbase", description="Does reinforcement learning widen what a language model can solve?")
+    parser.add_argument("--version", action="version", version=f"beyondbase {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run claims on this machine and print their verdicts")
+    run.add_argument("claims", nargs="*", metavar="CLAIM", help="ids of claims (see `beyondbase claims`)")
+    run.add_argument("--all", action="store_true", help="every claim of the register")
+    run.add_argument("--preset", default="smoke", help="smoke, laptop, gpu or cluster (default: smoke)")
+    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a notebook parameter")
+    run.add_argument("--jobs", type=int, default=0, help="processes at once (default: one a core)")
+    run.add_argument("--publish", action="store_true", help="copy the evidence to book/evidence")
+    run.set_defaults(do=_run)
+
+    claims = commands.add_parser("claims", help="list claims, verdicts, intervals, seeds and ages")
+    claims.add_argument("--json", action="store_true", help="as JSON")
+    claims.set_defaults(do=_claims)
+
+    site = commands.add_parser("site", help="build the book at _build/html/index.html")
+    site.set_defaults(do=_site)
+
+    doctor = commands.add_parser("doctor", help="what this machine has, and what each preset will cost on it")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+    doctor.set_defaults(do=_doctor)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .book import evidence, report, running
+    from .book.claims import load
+    from .book.parameters import assigned
+
+    if options.all == bool(options.claims):
+        raise ValueError(f"name claims or --all, not {'both' if options.all else 'neither'}; there are: {', '.join(load())}")
+    if options.jobs < 0:
+        raise ValueError(f"--jobs {options.jobs}: must be 0 (one a core) or more")
+    settings = assigned(options.set)
+    if options.publish and settings:
+        raise ValueError("--publish goes with a preset as it is committed, not with --set")
+    if options.publish and options.preset == "smoke":
+        raise ValueError("--publish goes with preset laptop or larger; a smoke run proves only that everything runs")
+    names = list(load()) if options.all else options.claims
+    plans = [running.plan(name, options.preset, settings, options.jobs) for name in names]
+    for planned in plans:
+        print(f"{planned.claim.id}: {planned.claim.title} (preset {planned.preset})", flush=True)
+        found = running.run(planned)
+        print(report.conclusion(found), flush=True)
+        if options.publish:
+            evidence.publish(found)
+            print(f"published to book/evidence/{found.claim}/{found.preset}")
+    return 0
+
+
+def _claims(options: argparse.Namespace) -> int:
+    from .book import report
+
+    print(json.dumps(report.listing(), indent=1) if options.json else report.table(report.listing()))
+    return 0
+
+
+def _site(_: argparse.Namespace) -> int:
+    from .book import report
+
+    print(f"the book: {report.build_site()}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from .book import doctor
+
+    found = doctor.examine()
+    print(json.dumps(found, indent=1) if options.json else doctor.text(found))
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    from .cache.sealed import Damaged
+
+    options: Any = _parser().parse_args(arguments)
+    try:
+        return options.do(options)
+    except (ValueError, FileNotFoundError, Damaged) as error:
+        return _complain(error)
+    except KeyboardInterrupt:
+        print("beyondbase: interrupted; earlier evidence is as it was, finished steps are kept", file=sys.stderr)
+        return 130
+    except (RuntimeError, OSError) as error:
+        print(f"beyondbase: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

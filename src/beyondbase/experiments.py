@@ -1,0 +1,242 @@
+"""The cached steps that notebooks compose: pre-train, reinforce, measure exactly, sample.
+
+    base = Pretrain(task=Countdown(operands=(3, 4)), tokens=3_000_000, seed=1)
+    rl = Reinforce(base=base, task=base.task, steps=100, seed=1)
+    exact = Exact(policy=rl, problems=HeldOut(task=base.task, count=200, seed=2))
+    solve_log_probability([exact])
+
+A step is only a description until `files()` or `cache.gather` makes it. Devices: "cpu" or "cuda".
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import pydantic
+from scipy.special import logsumexp
+
+from .cache import Step
+from .tasks import AnyTask, Problem
+from .tasks.seeds import derive_seed
+
+Count = Annotated[int, pydantic.Field(ge=1)]
+Rate = Annotated[float, pydantic.Field(gt=0, le=1)]
+Device = Literal["cpu", "cuda"]
+
+
+class HeldOut(pydantic.BaseModel):
+    """Problems of the test split: `count` distinct ones, drawn by `seed`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    task: AnyTask
+    count: Count = 200
+    seed: int
+
+    def problems(self) -> list[Problem]:
+        return self.task.problems(self.count, split="test", seed=self.seed)
+
+
+class Pretrain(Step):
+    """A base model: next-token training from scratch on random games of the training split."""
+
+    modules: ClassVar = ("beyondbase.train.pretrain", "beyondbase.policy.checkpoint")
+    task: AnyTask
+    size: Literal["tiny", "small", "medium", "large"] = "tiny"
+    tokens: Count = 3_000_000
+    batch_size: Count = 256
+    learning_rate: Rate = 4e-3
+    seed: int
+    device: Device = "cpu"
+
+    def label(self) -> list:
+        return [f"seed {self.seed % 10_000}"]
+
+    def checkpoint(self, step: int | None = None) -> Path:
+        """Folder of the trained policy, made now if need be."""
+        if step is not None:
+            raise ValueError(f"step={step}: a base model has one checkpoint; leave step out")
+        return self.files() / "policy"
+
+    def make(self, folder: Path) -> None:
+        from .policy import Policy, save
+        from .train import pretrain
+
+        policy = Policy.init(self.task.vocabulary, self.size, derive_seed("weights", self.seed)).to(self.device)
+        history = pretrain(
+            policy,
+            self.task,
+            tokens=self.tokens,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            seed=derive_seed("games", self.seed),
+            progress=False,
+        )
+        history.to_frame().to_csv(folder / "history.csv", index=False)
+        save(policy, folder / "policy", self.parameters())
+
+
+class Reinforce(Step):
+    """Policy optimisation from a base model, with checkpoints on the way; "shuffled" is the control's reward."""
+
+    modules: ClassVar = ("beyondbase.train.grpo", "beyondbase.policy.checkpoint")
+    base: Pretrain
+    task: AnyTask
+    algorithm: Literal["grpo"] = "grpo"
+    reward: Literal["outcome", "shuffled"] = "outcome"
+    steps: Count = 100
+    prompts_per_step: Count = 32
+    rollouts: Annotated[int, pydantic.Field(ge=2)] = 16
+    learning_rate: Rate = 5e-4
+    clip: Rate = 0.2
+    epochs: Count = 2
+    checkpoints: tuple[Count, ...] = ()
+    seed: int
+    device: Device = "cpu"
+
+    def label(self) -> list:
+        return [self.reward, f"seed {self.seed % 10_000}"]
+
+    def kept(self) -> tuple[int, ...]:
+        """Steps whose policies are kept: those asked for, and the last."""
+        return tuple(sorted({*(step for step in self.checkpoints if step < self.steps), self.steps}))
+
+    def checkpoint(self, step: int | None = None) -> Path:
+        """Folder of the policy after `step` updates (the last by default), made now if need be."""
+        step = self.steps if step is None else step
+        if step not in self.kept():
+            raise ValueError(f"step={step}: kept are {list(self.kept())}; name it in checkpoints")
+        return self.files() / f"step-{step:05d}"
+
+    def make(self, folder: Path) -> None:
+        from .policy import load, save
+        from .train import reinforce
+
+        policy = load(self.base.checkpoint(), device=self.device)
+        history = reinforce(
+            policy,
+            self.task,
+            steps=self.steps,
+            prompts_per_step=self.prompts_per_step,
+            rollouts=self.rollouts,
+            learning_rate=self.learning_rate,
+            clip=self.clip,
+            epochs=self.epochs,
+            reward=self.reward,
+            seed=derive_seed("rollouts", self.seed),
+            checkpoint_steps=self.kept(),
+            on_checkpoint=lambda step, now: save(now, folder / f"step-{step:05d}", self.parameters()),
+            progress=False,
+        )
+        history.to_frame().to_csv(folder / "history.csv", index=False)
+
+
+class Measurement(Step):
+    """Base of what is measured on a policy: which one, after how many updates, on which problems."""
+
+    policy: Pretrain | Reinforce
+    checkpoint: int | None = None
+    problems: HeldOut
+    device: Device = "cpu"
+
+    def label(self) -> list:
+        after = [] if self.checkpoint is None else [f"after {self.checkpoint}"]
+        return [*self.policy.label(), *after]
+
+
+class Exact(Measurement):
+    """The exact probability of every correct solution of every problem, and so of solving it in one attempt."""
+
+    modules: ClassVar = ("beyondbase.policy.scoring", "beyondbase.policy.checkpoint")
+
+    def make(self, folder: Path) -> None:
+        from .policy import load, solution_logprobs
+
+        task, problems = self.problems.task, self.problems.problems()
+        policy = load(self.policy.checkpoint(self.checkpoint), device=self.device)
+        prompts = [task.prompt_ids(problem) for problem in problems]
+        scores = solution_logprobs(policy, prompts, task.solution_ids(problems))
+        np.savez(
+            folder / "exact.npz",
+            logp=[logsumexp(score) for score in scores],
+            solutions=[len(score) for score in scores],
+            solution_logp=np.concatenate(scores),
+        )
+
+
+class Sampled(Measurement):
+    """n completions of every problem: how many are correct, and the first few as written."""
+
+    modules: ClassVar = ("beyondbase.policy.sampler", "beyondbase.policy.checkpoint")
+    n: Count = 1024
+    shown: int = 4
+    temperature: Annotated[float, pydantic.Field(gt=0, le=10)] = 1.0
+    seed: int
+
+    def make(self, folder: Path) -> None:
+        import torch
+
+        from .policy import load, sample
+
+        task, problems = self.problems.task, self.problems.problems()
+        policy = load(self.policy.checkpoint(self.checkpoint), device=self.device)
+        counts, rows = [], []
+        for index, problem in enumerate(problems):  # one prompt at a time: memory does not grow with the problems
+            generator = torch.Generator(self.device).manual_seed(derive_seed("samples", self.seed, index))
+            prompt = [task.prompt_ids(problem)]
+            drawn = sample(
+                policy,
+                prompt,
+                self.n,
+                max_tokens=task.max_completion_tokens,
+                generator=generator,
+                temperature=self.temperature,
+            )
+            ids = drawn.tokens[0].tolist()
+            repeats = Counter(map(tuple, ids))
+            counts.append(sum(times for key, times in repeats.items() if task.correct_ids(problem, key)))
+            for number in range(min(self.shown, self.n)):
+                verdict = task.verify_ids(problem, ids[number])
+                rows.append({
+                    "problem": problem.prompt,
+                    "difficulty": problem.difficulty,
+                    "sample": number,
+                    "text": task.vocabulary.decode(ids[number]),
+                    "correct": verdict.correct,
+                    "answer": verdict.answer,
+                    "reason": verdict.reason,
+                    "fault": -1 if verdict.fault is None else verdict.fault,
+                    "logp": float(drawn.logprobs[0, number].sum()),
+                })
+        np.save(folder / "correct.npy", np.array(counts))
+        (folder / "samples.json").write_text(json.dumps(rows))
+
+
+def solve_log_probability(measured: list[Exact]) -> np.ndarray:
+    """Log probability of solving each problem in one attempt, (steps, problems)."""
+    return np.stack([np.load(step.files() / "exact.npz")["logp"] for step in measured])
+
+
+def solution_log_probabilities(measured: Exact) -> list[np.ndarray]:
+    """Log probability of every correct solution, in the order of `task.solutions`, one array a problem."""
+    stored = np.load(measured.files() / "exact.npz")
+    return np.split(stored["solution_logp"], np.cumsum(stored["solutions"])[:-1])
+
+
+def correct_counts(measured: list[Sampled]) -> np.ndarray:
+    """Correct samples of each problem out of `n`, (steps, problems)."""
+    return np.stack([np.load(step.files() / "correct.npy") for step in measured])
+
+
+def samples(measured: Sampled) -> pd.DataFrame:
+    """The first few completions of every problem as written, with the verifier's judgement."""
+    return pd.DataFrame(json.loads((measured.files() / "samples.json").read_text()))
+
+
+def history(step: Pretrain | Reinforce) -> pd.DataFrame:
+    """The training history of a step, a row an update."""
+    return pd.read_csv(step.files() / "history.csv")
