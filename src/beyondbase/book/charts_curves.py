@@ -1,0 +1,198 @@
+"""Charts with k along the x axis: pass@k of each condition, and the difference of two conditions."""
+
+import math
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from beyondbase.book.charts_theme import (
+    BLUE,
+    GREY,
+    INK,
+    PURPLE,
+    VERMILLION,
+    condition_scales,
+    count,
+    finish,
+    interval_words,
+    k_axis,
+    k_scale,
+    legend_toggle,
+    percent,
+    points,
+    require,
+    styles,
+)
+
+PERCENT_AXIS = {"format": ".0%", "tickCount": 6}
+
+
+def read_crossing(crossing) -> tuple[float, float, float] | None:
+    """(k, low, high) of a crossing given as an object or a mapping with those names; None where there is no crossing.
+
+    A bound that is missing or not finite comes back as nan: the curves may never cross in some resamples.
+    """
+    if crossing is None:
+        return None
+    get = crossing.get if hasattr(crossing, "get") else lambda name: getattr(crossing, name, None)
+    k, low, high = (float("nan") if get(name) is None else float(get(name)) for name in ("k", "low", "high"))
+    return (k, low, high) if math.isfinite(k) else None
+
+
+def crossing_words(crossing) -> str:
+    """The crossing in words, with its interval where it has one."""
+    if crossing is None:
+        return "the curves do not cross in this range"
+    k, low, high = crossing
+    if math.isfinite(low) and math.isfinite(high):
+        return f"base overtakes at k ≈ {count(k)} (95 % interval {count(low)} to {count(high)})"
+    bound = (
+        f", at least {count(low)}" if math.isfinite(low) else f", at most {count(high)}" if math.isfinite(high) else ""
+    )
+    return f"base overtakes at k ≈ {count(k)} (interval open{bound})"
+
+
+def nearest(ks, k: float) -> float:
+    """The measured k closest to `k` on a log scale."""
+    ks = np.unique(np.asarray(ks, dtype=float))
+    return float(ks[np.argmin(np.abs(np.log(ks) - np.log(k)))])
+
+
+def describe_curve(curve: pd.DataFrame, crossing) -> str:
+    """Alt text of the pass@k chart: where each curve starts, stands at k = 1,024 and ends, and where they cross."""
+    names = styles(curve["condition"])
+    ks = curve["k"]
+    parts = []
+    for k in sorted({float(ks.min()), nearest(ks, 1), nearest(ks, 1024), float(ks.max())}):
+        at = curve[np.isclose(curve["k"], k)].set_index("condition")
+        values = [f"{names[name][0]} {percent(at['mean'][name])}" for name in names if name in at.index]
+        parts.append(f"At k = {count(k)}: {', '.join(values)}.")
+    ends = f"from {count(ks.min())} to {count(ks.max())}"
+    both = {"base", "rl"} <= set(names)
+    cross = f" {crossing_words(crossing).capitalize()}." if both and crossing is not None else ""
+    return f"Line chart of pass@k against k {ends} on a log axis, with interval bands. {' '.join(parts)}{cross}"
+
+
+def hover_table(curve: pd.DataFrame, words: dict) -> pd.DataFrame:
+    """One row per k with every condition's value and interval as text, for the rule that follows the pointer."""
+    long = curve.assign(text=interval_words(curve), words=curve["condition"].map(words))
+    wide = long.pivot(index="k", columns="words", values="text")
+    return wide.reindex(columns=list(words.values())).fillna("not measured").reset_index()
+
+
+def hover_rule(table: pd.DataFrame, x: alt.X, name: str, heading: str) -> alt.Chart:
+    """A thin rule at the x nearest to the pointer, whose tooltip lists every column of `table`."""
+    first, *rest = table.columns
+    near = alt.selection_point(
+        name=name, nearest=True, on="pointerover", clear="pointerout", fields=[first], empty=False
+    )
+    tooltip = [alt.Tooltip(f"{first}:Q", title=heading, format=",")] + [alt.Tooltip(f"{column}:N") for column in rest]
+    rule = alt.Chart(table, name=f"{name}_view").mark_rule(color=INK, strokeWidth=1)
+    return rule.encode(
+        x=x, opacity=alt.when(near).then(alt.value(0.6)).otherwise(alt.value(0)), tooltip=tooltip
+    ).add_params(near)
+
+
+def crossing_layers(crossing, x: alt.X, y: str) -> list:
+    """Band, rule and label of the crossing, the label at height `y` (a Vega expression); nothing without a crossing."""
+    if crossing is None:
+        return []
+    k, low, high = crossing
+    scale = x["scale"]
+    right = math.log(k) < 0.5 * math.log(scale["domain"][1])
+    closed = math.isfinite(low) and math.isfinite(high)
+    text = f"crossing at k ≈ {count(k)}" + (f"  [{count(low)}, {count(high)}]" if closed else "")
+    data = alt.Chart(pd.DataFrame({"k": [k], "low": [low], "high": [high], "text": [text]}))
+    at = alt.X("k:Q", scale=scale)
+    rule = data.mark_rule(color=INK, strokeDash=[2, 2], opacity=0.7).encode(x=at)
+    side = {"align": "left", "dx": 7} if right else {"align": "right", "dx": -7}
+    label = data.mark_text(color=INK, baseline="middle", **side).encode(x=at, y=alt.value(alt.expr(y)), text="text:N")
+    if not closed:
+        return [rule, label]
+    band = data.mark_rect(color=GREY, opacity=0.25).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
+    return [band, rule, label]
+
+
+def landmarks(data: pd.DataFrame) -> pd.DataFrame:
+    """The rows at the measured k nearest to 1, 4, 16 ... 4^10: where the curves carry their shapes."""
+    return data[data["k"].isin({nearest(data["k"], 4**i) for i in range(11)})]
+
+
+def pass_at_k(curve: pd.DataFrame, crossing=None) -> alt.LayerChart:
+    """pass@k of each condition against k, with interval bands, the crossing, and a rule that reads all curves at one k.
+
+    `curve`: condition ("base", "rl", "shuffled", ...), k, mean, low, high (probabilities), one row per condition and k.
+    `crossing`: None, or k, low, high as attributes or keys. A click on a legend entry shows that condition alone.
+    """
+    require(curve, ["condition", "k", "mean", "low", "high"], "charts.pass_at_k")
+    crossing, scales = read_crossing(crossing), condition_scales(curve["condition"])
+    data = curve[["condition", "k", "mean", "low", "high"]].assign(model=curve["condition"].map(scales["words"]))
+    x = alt.X("k:Q", scale=k_scale(data["k"]), axis=k_axis())
+    y = alt.Y("mean:Q", title="pass@k", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(**PERCENT_AXIS))
+    color = alt.Color("model:N", title=None, scale=scales["color"])
+    dash = alt.StrokeDash("model:N", title=None, scale=scales["dash"])
+    shape = alt.Shape("model:N", title=None, scale=scales["shape"])
+    shown, fade = legend_toggle("conditions", "model")
+    base = alt.Chart(data)
+    band = base.mark_area().encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color, opacity=fade(0.22))
+    line = base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=color, strokeDash=dash, opacity=fade(1))
+    dots = alt.Chart(landmarks(data), name="pass_at_k_points").mark_point(filled=True, size=60)
+    dots = dots.encode(x=x, y=y, color=color, shape=shape, opacity=fade(1)).add_params(shown)
+    rule = hover_rule(hover_table(data, scales["words"]), x, "hover_k", "k")
+    layers = [band, *crossing_layers(crossing, x, "height - 14"), line, dots, rule]
+    return finish(alt.layer(*layers), describe_curve(curve, crossing), height=360)
+
+
+def describe_difference(curve: pd.DataFrame, margin: float | None) -> str:
+    """Alt text of the difference chart: its value at both ends and at k = 1,024, its extremes, and the margin."""
+    rows = curve.set_index("k")
+    effect, low, high = (rows[name].map(points) for name in ("effect", "low", "high"))
+    ks = sorted({rows.index.min(), nearest(rows.index, 1024), rows.index.max()})
+    at = "; ".join(f"{effect[k]} [{low[k]}, {high[k]}] at k = {count(k)}" for k in ks)
+    top, bottom = rows["effect"].idxmax(), rows["effect"].idxmin()
+    shaded = f" Differences within {points(margin)[1:]} of zero are shaded as too small to matter." if margin else ""
+    return (
+        f"Line chart of pass@k of RL minus pass@k of the base model against k on a log axis: {at}. "
+        f"Highest {effect[top]} at k = {count(top)}, lowest {effect[bottom]} at k = {count(bottom)}.{shaded}"
+    )
+
+
+def zero_layers(margin: float | None) -> list:
+    """The zero line, and the band of differences that are too small to matter with its label."""
+    zero = alt.Chart(pd.DataFrame({"effect": [0]})).mark_rule(color=INK, opacity=0.7).encode(y="effect:Q")
+    if not margin:
+        return [zero]
+    text = f"within ±{100 * margin:g} points"
+    edges = alt.Chart(pd.DataFrame({"low": [-100 * margin], "high": [100 * margin], "text": [text]}))
+    shade = edges.mark_rect(color=GREY, opacity=0.2).encode(y="low:Q", y2="high:Q")
+    note = edges.mark_text(align="right", baseline="bottom", dx=-4, dy=-2, fontSize=11, color=INK)
+    return [shade, zero, note.encode(y=alt.Y("high:Q"), x=alt.value(alt.expr("width")), text="text:N")]
+
+
+def difference(curve: pd.DataFrame, margin: float | None = None, crossing=None) -> alt.LayerChart:
+    """RL minus base in percentage points against k, with its paired interval, the zero line and the margin shaded.
+
+    `curve`: k, effect, low, high as probabilities (0.05 is five points), one row per k. `margin`: the smallest
+    difference that matters, same unit. `crossing` as in `pass_at_k`.
+    """
+    require(curve, ["k", "effect", "low", "high"], "charts.difference")
+    rows = curve[["k", "effect", "low", "high"]].sort_values("k")
+    data = rows.assign(
+        **{name: 100 * rows[name] for name in ("effect", "low", "high")},
+        sign=np.where(rows["effect"] >= 0, "RL better", "base better"),
+    )
+    signs = ["RL better", "base better"]
+    x = alt.X("k:Q", scale=k_scale(data["k"]), axis=k_axis())
+    y = alt.Y("effect:Q", title="RL − base, percentage points", axis=alt.Axis(format="+d", tickCount=7))
+    color = alt.Color("sign:N", title=None, scale=alt.Scale(domain=signs, range=[VERMILLION, BLUE]))
+    shape = alt.Shape("sign:N", title=None, scale=alt.Scale(domain=signs, range=["square", "circle"]))
+    base = alt.Chart(data)
+    band = base.mark_area(color=PURPLE, opacity=0.3).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
+    line = base.mark_line(color=PURPLE, strokeWidth=2.5).encode(x=x, y=y)
+    dots = alt.Chart(landmarks(data)).mark_point(filled=True, size=60, opacity=1)
+    dots = dots.encode(x=x, y=y, color=color, shape=shape)
+    words = rows[["k"]].assign(**{"RL − base": interval_words(rows, "effect", points)})
+    rule = hover_rule(words, x, "hover_difference", "k")
+    layers = [*zero_layers(margin), band, *crossing_layers(read_crossing(crossing), x, "14"), line, dots, rule]
+    return finish(alt.layer(*layers), describe_difference(curve, margin), height=300)
