@@ -1,19 +1,19 @@
 """Sampling many completions of each prompt: the prompt is computed once and its keys and values are shared.
 
-Attention is two score blocks joined in one softmax: n queries against the one copy of the prompt's keys (a real matrix
-product), and each row against its own suffix in a static cache. Rows that ended leave the batch from time to time.
+Rows that ended leave the batch from time to time. Not compiled: at these sizes compilation costs more than a laptop run
+gains; `decode.py` says where the speed comes from instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from beyondbase.policy.fused import FusedLayer, finish, normalise, project
+from beyondbase.policy.decode import StepLayer, decode_layer, empty_cache, normalise_rows, select, step_layer, turns
+from beyondbase.policy.decode import workspace as make_workspace
 from beyondbase.policy.model import Policy
 
 
@@ -39,29 +39,30 @@ def sample(
     max_tokens: int,
     generator: torch.Generator,
     temperature: float = 1.0,
-    max_batch: int = 1024,
+    max_batch: int = 512,
 ) -> Rollouts:
     """Draw n completions of each prompt, each ending at eos or after max_tokens tokens.
 
     Every draw inverts the cumulative distribution at a uniform number fixed in advance for (prompt, sample, position).
-    So the same generator seed gives the same rollouts on one machine, and a row's tokens do not depend on `max_batch`
-    or on its neighbours, but for the rounding of matrix products at a draw that falls within about 1e-6 of a boundary.
+    So the same generator seed gives the same rollouts on one machine, and a row's tokens depend neither on `max_batch`
+    nor on the other rows, but for the rounding of matrix products: a draw within about 1e-6 of a boundary may differ.
     At most max_batch rows are computed at a time. Prompts include bos, in any mix of lengths.
     """
     check_arguments(policy, prompts, n, max_tokens, temperature, max_batch)
-    device = policy.device
+    device, pad = policy.device, policy.vocabulary.pad_id
     uniforms = torch.rand(len(prompts), n, max_tokens, generator=generator, device=generator.device).to(device)
-    tokens = torch.full((len(prompts), n, max_tokens), policy.vocabulary.pad_id, device=device)
-    logprobs = torch.zeros(len(prompts), n, max_tokens, device=device)
     # Results are made outside inference mode, so that they may enter a loss.
+    tokens = torch.full((len(prompts), n, max_tokens), pad, dtype=torch.int64, device=device)
+    logprobs = torch.zeros(len(prompts), n, max_tokens, device=device)
     with torch.inference_mode():
-        layers = [layer.fused() for layer in policy.model.layers]
-        for chosen, columns in chunks(prompts, n, max_batch):
-            index = torch.tensor(chosen, device=device)
-            ids = torch.tensor([prompts[i] for i in chosen], device=device)
-            drawn, logp = sample_chunk(policy, layers, ids, uniforms[index, columns], temperature)
-            tokens[index, columns] = drawn
-            logprobs[index, columns] = logp
+        layers = [step_layer(layer.fused()) for layer in policy.model.layers]
+        for members in chunks(prompts, max(1, max_batch // n)):
+            index = torch.tensor(members, device=device)
+            prefix = policy.hidden(torch.tensor([prompts[i] for i in members], device=device))
+            for column in range(0, n, max_batch):
+                columns = slice(column, min(n, column + max_batch))
+                drawn = sample_chunk(policy, layers, prefix, uniforms[index, columns], temperature)
+                tokens[index, columns], logprobs[index, columns] = drawn
     ended = tokens == policy.vocabulary.eos_id
     lengths = torch.where(ended.any(-1), ended.to(torch.int8).argmax(-1) + 1, max_tokens)
     longest = int(lengths.max())
@@ -74,98 +75,83 @@ def check_arguments(policy, prompts, n, max_tokens, temperature, max_batch) -> N
             raise ValueError(f"{name}={value} must be at least 1")
     if not temperature > 0:
         raise ValueError(f"temperature={temperature} must be positive")
-    if not all(prompts):
+    if not all(len(prompt) for prompt in prompts):
         raise ValueError("an empty prompt cannot be continued; start it with bos")
     policy.check_length(max(map(len, prompts)) + max_tokens)
 
 
-def chunks(prompts: Sequence[Sequence[int]], n: int, max_batch: int):
-    """Pairs (prompt indices of one length, slice of samples) that cover all P x n rows, at most max_batch at a time."""
+def chunks(prompts: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
+    """Indices of prompts of one length, at most `size` at a time; every prompt once."""
     by_length: dict[int, list[int]] = {}
     for i, prompt in enumerate(prompts):
         by_length.setdefault(len(prompt), []).append(i)
-    wide = max(1, max_batch // n)
     for members in by_length.values():
-        for first in range(0, len(members), wide):
-            for column in range(0, n, max_batch):
-                yield members[first : first + wide], slice(column, min(n, column + max_batch))
-
-
-class LayerCache(NamedTuple):
-    """Keys and values of one layer: shared prompt part (p, K, T, D), own suffix part (p, K, m, L, D)."""
-
-    prompt_keys: Tensor
-    prompt_values: Tensor
-    keys: Tensor
-    values: Tensor
+        for first in range(0, len(members), size):
+            yield members[first : first + size]
 
 
 def sample_chunk(
-    policy: Policy, layers: list[FusedLayer], ids: Tensor, uniforms: Tensor, temperature: float
+    policy: Policy,
+    layers: list[StepLayer],
+    prefix: tuple[Tensor, list[tuple[Tensor, Tensor]]],
+    uniforms: Tensor,
+    temperature: float,
 ) -> tuple[Tensor, Tensor]:
-    """Tokens and log-probabilities (p, m, L) for prompts ids (p, T) and uniform numbers (p, m, L)."""
+    """Tokens and log-probabilities (p, m, L) after prompts of one length, from uniform numbers (p, m, L).
+
+    `prefix` is what `Policy.hidden` gives for the prompts.
+    """
     p, m, length = uniforms.shape
-    vocabulary, start = policy.vocabulary, ids.shape[1]
-    output = policy.output_matrix() / temperature
-    rotary = policy.rotary(start, start + length)
-    hidden, prompt_cache = policy.hidden(ids)
-    caches = [
-        LayerCache(k.contiguous(), v.contiguous(), *(k.new_empty(p, k.shape[1], m, length, k.shape[3]) for _ in "kv"))
-        for k, v in prompt_cache
-    ]
-    x = hidden[:, -1:].expand(p, m, -1)
+    hidden, prompt_cache = prefix
+    start, vocabulary = hidden.shape[1], policy.vocabulary
+    uniforms = uniforms.permute(2, 0, 1).reshape(length, p * m)
     tokens = torch.full_like(uniforms, vocabulary.pad_id, dtype=torch.int64)
     logprobs = torch.zeros_like(uniforms)
-    rows = torch.arange(p * m, device=ids.device).view(p, m)  # where each live row belongs in the result
+
+    embedding = policy.model.embed_tokens.weight.t().contiguous()
+    output = policy.output_matrix() / temperature
+    turn = turns(policy.rotary(start, start + length), policy.heads)
+    caches = [empty_cache(pair, policy.heads, m, length) for pair in prompt_cache]
+    workspace = make_workspace(caches, policy.heads)
+    x = hidden[:, -1].t().repeat_interleave(m, 1)  # (d, p m)
+    rows = torch.arange(p * m, device=x.device).view(p, m)  # where each row of the batch belongs in the result
     live = torch.ones_like(rows, dtype=torch.bool)
     for step in range(length):
-        probabilities = F.linear(normalise(x), output).softmax(-1)
-        token = invert(probabilities, uniforms.view(p * m, length)[rows, step])
-        logp = probabilities.gather(-1, token[..., None])[..., 0].log()
-        tokens.view(p * m, length)[rows[live], step] = token[live]
-        logprobs.view(p * m, length)[rows[live], step] = logp[live]
-        live = live & (token != vocabulary.eos_id)
+        token, logp = draw(output @ normalise_rows(x), uniforms[step, rows.flatten()])
+        token = torch.where(live.flatten(), token, vocabulary.pad_id)
+        tokens[step, rows.flatten()] = token
+        logprobs[step, rows.flatten()] = torch.where(live.flatten(), logp, 0.0)
+        live = live & (token != vocabulary.eos_id).view_as(live)
         if step + 1 == length or not live.any():
             break
         keep = survivors(live)
         if keep is not None:
-            rows, live, token, caches = compact(keep, rows, live, token, caches, step)
-        x = F.embedding(token, policy.model.embed_tokens.weight)
+            prompts, columns = keep
+            flat = (prompts[:, None] * rows.shape[1] + columns).flatten()
+            rows, live = (t.flatten()[flat].view_as(columns) for t in (rows, live))
+            token = token[flat]
+            caches = [select(cache, prompts, flat, policy.heads, step) for cache in caches]
+            workspace = make_workspace(caches, policy.heads)
+        x = embedding.index_select(1, token)
         for layer, cache in zip(layers, caches, strict=True):
-            x = decode_layer(layer, cache, x, rotary[step], step)
-    return tokens, logprobs
+            x = decode_layer(layer, cache, workspace, x, turn[step], step)
+    return tuple(t.t().reshape(p, m, length) for t in (tokens, logprobs))
 
 
-def invert(probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """Index whose interval of the cumulative distribution (..., V) holds the uniform number (...) of [0, 1)."""
-    cumulative = probabilities.cumsum(-1)
-    # Scaled by the total, which rounding leaves a little off one: the last token must not be favoured.
-    target = uniform * cumulative[..., -1]
-    return torch.searchsorted(cumulative, target[..., None], right=True)[..., 0].clamp_max(cumulative.shape[-1] - 1)
-
-
-def decode_layer(layer: FusedLayer, cache: LayerCache, x: Tensor, rotary: Tensor, step: int) -> Tensor:
-    """Residual stream (p, m, d) after one layer, one new position; its key and value enter the cache at `step`."""
-    p, m, _ = x.shape
-    q, k, v = project(layer, x, rotary)
-    kv_heads, channels = k.shape[2:]
-    cache.keys[:, :, :, step] = k.transpose(1, 2)
-    cache.values[:, :, :, step] = v.transpose(1, 2)
-    q = q.unflatten(2, (kv_heads, -1)).transpose(1, 2) * channels**-0.5  # (p, K, m, G, D)
-    shared = q.flatten(2, 3) @ cache.prompt_keys.transpose(-1, -2)
-    own = q @ cache.keys[:, :, :, : step + 1].transpose(-1, -2)
-    weights = torch.cat([shared.unflatten(2, (m, -1)), own], -1).softmax(-1)
-    split = shared.shape[-1]
-    mixed = (weights[..., :split].flatten(2, 3) @ cache.prompt_values).unflatten(2, (m, -1))
-    mixed = mixed + weights[..., split:] @ cache.values[:, :, :, : step + 1]
-    return finish(layer, x, mixed.transpose(1, 2).flatten(2))
+def draw(logits: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens (N,) and their log-probabilities from logits (V, N), by inversion at uniform numbers (N,) of [0, 1)."""
+    probabilities = logits.float().softmax(0)
+    cumulative = probabilities.cumsum(0)
+    # Scaled by the total, which rounding leaves a little off one: no token may be favoured by the gap.
+    token = (cumulative <= uniform * cumulative[-1]).sum(0).clamp_max_(len(logits) - 1)
+    return token, probabilities.gather(0, token[None])[0].log()
 
 
 def survivors(live: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Prompts (p',) and their samples (p', m') to go on with, or None while too few rows ended to pay for the copy.
+    """Prompts (p',) to go on with and their rows (p', m'), or None while too few rows ended to pay for the copy.
 
-    The batch stays a rectangle, so that prompts keep sharing their keys: m' is the largest live count of a prompt,
-    rows with live ones come first and some ended rows may stay along.
+    The batch stays a rectangle, so that the rows of a prompt share its keys: m' is the largest live count of a prompt;
+    live rows come first and some ended ones may stay along.
     """
     counts = live.sum(1)
     prompts = counts.nonzero()[:, 0]
@@ -173,19 +159,3 @@ def survivors(live: Tensor) -> tuple[Tensor, Tensor] | None:
     if len(prompts) * width > 0.75 * live.numel():
         return None
     return prompts, torch.argsort(live[prompts], dim=1, descending=True, stable=True)[:, :width]
-
-
-def compact(keep, rows, live, token, caches, step):
-    """The state of the kept rows only."""
-    prompts, samples = keep
-    pick = (prompts[:, None], samples)
-    kept = []
-    for cache in caches:
-        suffix = []
-        for old in (cache.keys, cache.values):
-            _, kv_heads, _, length, channels = old.shape
-            new = old.new_empty(len(prompts), kv_heads, samples.shape[1], length, channels)
-            new[:, :, :, :step] = old[:, :, :, :step].transpose(1, 2)[pick].transpose(1, 2)
-            suffix.append(new)
-        kept.append(LayerCache(cache.prompt_keys[prompts], cache.prompt_values[prompts], *suffix))
-    return rows[pick], live[pick], token[pick], kept

@@ -36,7 +36,7 @@ def solution_logprobs(
         result = np.empty(len(block))
         rows = max(1, batch_tokens // max(1, block.shape[1]))
         for first in range(0, len(block), rows):
-            tokens = torch.as_tensor(block[first : first + rows], device=policy.device)[None]
+            tokens = torch.as_tensor(block[first : first + rows], dtype=torch.long, device=policy.device)[None]
             with torch.inference_mode():
                 logp = group_logprobs(policy, torch.tensor([list(prompt)], device=policy.device), tokens)
             result[first : first + rows] = logp[0].double().sum(-1).cpu().numpy()
