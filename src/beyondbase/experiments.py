@@ -27,6 +27,8 @@ from .tasks.seeds import derive_seed
 Count = Annotated[int, pydantic.Field(ge=1)]
 Rate = Annotated[float, pydantic.Field(gt=0, le=1)]
 Device = Literal["cpu", "cuda"]
+TRAINING = 3  # a forward and a backward pass cost about three forward ones
+SOLUTIONS = {2: 2, 3: 6, 4: 50, 5: 1_000, 6: 30_000}  # of a Countdown problem, roughly: for estimates of cost only
 
 
 class HeldOut(pydantic.BaseModel):
@@ -45,6 +47,7 @@ class Pretrain(Step):
     """A base model: next-token training from scratch on random games of the training split."""
 
     modules: ClassVar = ("beyondbase.train.pretrain", "beyondbase.policy.checkpoint")
+    kind: Literal["pretrain"] = "pretrain"
     task: AnyTask
     size: Literal["tiny", "small", "medium", "large"] = "tiny"
     tokens: Count = 3_000_000
@@ -56,6 +59,9 @@ class Pretrain(Step):
     def label(self) -> list:
         return [f"seed {self.seed % 10_000}"]
 
+    def passes(self) -> tuple[str, float]:
+        return self.size, TRAINING * self.tokens
+
     def checkpoint(self, step: int | None = None) -> Path:
         """Folder of the trained policy, made now if need be."""
         if step is not None:
@@ -63,8 +69,9 @@ class Pretrain(Step):
         return self.files() / "policy"
 
     def make(self, folder: Path) -> None:
-        from .policy import Policy, save
-        from .train import pretrain
+        from .policy.checkpoint import save
+        from .policy.model import Policy
+        from .train.pretrain import pretrain
 
         policy = Policy.init(self.task.vocabulary, self.size, derive_seed("weights", self.seed)).to(self.device)
         history = pretrain(
@@ -84,6 +91,7 @@ class Reinforce(Step):
     """Policy optimisation from a base model, with checkpoints on the way; "shuffled" is the control's reward."""
 
     modules: ClassVar = ("beyondbase.train.grpo", "beyondbase.policy.checkpoint")
+    kind: Literal["reinforce"] = "reinforce"
     base: Pretrain
     task: AnyTask
     algorithm: Literal["grpo"] = "grpo"
@@ -101,6 +109,10 @@ class Reinforce(Step):
     def label(self) -> list:
         return [self.reward, f"seed {self.seed % 10_000}"]
 
+    def passes(self) -> tuple[str, float]:
+        written = self.steps * self.prompts_per_step * self.rollouts * self.task.max_completion_tokens
+        return self.base.size, written * (1 + TRAINING * self.epochs)
+
     def kept(self) -> tuple[int, ...]:
         """Steps whose policies are kept: those asked for, and the last."""
         return tuple(sorted({*(step for step in self.checkpoints if step < self.steps), self.steps}))
@@ -113,8 +125,8 @@ class Reinforce(Step):
         return self.files() / f"step-{step:05d}"
 
     def make(self, folder: Path) -> None:
-        from .policy import load, save
-        from .train import reinforce
+        from .policy.checkpoint import load, save
+        from .train.grpo import reinforce
 
         policy = load(self.base.checkpoint(), device=self.device)
         history = reinforce(
@@ -138,10 +150,14 @@ class Reinforce(Step):
 class Measurement(Step):
     """Base of what is measured on a policy: which one, after how many updates, on which problems."""
 
-    policy: Pretrain | Reinforce
+    policy: Pretrain | Reinforce = pydantic.Field(discriminator="kind")
     checkpoint: int | None = None
     problems: HeldOut
     device: Device = "cpu"
+
+    @property
+    def size(self) -> str:
+        return self.policy.size if isinstance(self.policy, Pretrain) else self.policy.base.size
 
     def label(self) -> list:
         after = [] if self.checkpoint is None else [f"after {self.checkpoint}"]
@@ -153,8 +169,14 @@ class Exact(Measurement):
 
     modules: ClassVar = ("beyondbase.policy.scoring", "beyondbase.policy.checkpoint")
 
+    def passes(self) -> tuple[str, float]:
+        task = self.problems.task
+        solutions = np.mean([SOLUTIONS[difficulty] for difficulty in task.operands])
+        return self.size, self.problems.count * solutions * task.max_completion_tokens
+
     def make(self, folder: Path) -> None:
-        from .policy import load, solution_logprobs
+        from .policy.checkpoint import load
+        from .policy.scoring import solution_logprobs
 
         task, problems = self.problems.task, self.problems.problems()
         policy = load(self.policy.checkpoint(self.checkpoint), device=self.device)
@@ -177,10 +199,14 @@ class Sampled(Measurement):
     temperature: Annotated[float, pydantic.Field(gt=0, le=10)] = 1.0
     seed: int
 
+    def passes(self) -> tuple[str, float]:
+        return self.size, self.problems.count * self.n * self.problems.task.max_completion_tokens
+
     def make(self, folder: Path) -> None:
         import torch
 
-        from .policy import load, sample
+        from .policy.checkpoint import load
+        from .policy.sampler import sample
 
         task, problems = self.problems.task, self.problems.problems()
         policy = load(self.policy.checkpoint(self.checkpoint), device=self.device)

@@ -1,7 +1,7 @@
 """Cached steps: what they are keyed by, how they are made, and many at once."""
 
-from .gather import cores, gather
+from .gather import Planned, cores, gather, planning
 from .sealed import Damaged, check, sealing
 from .step import Step, ancestors
 
-__all__ = ["Damaged", "Step", "ancestors", "check", "cores", "gather", "sealing"]
+__all__ = ["Damaged", "Planned", "Step", "ancestors", "check", "cores", "gather", "planning", "sealing"]

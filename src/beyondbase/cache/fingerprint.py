@@ -65,7 +65,10 @@ def _imports(module: str, path: Path, source: Path) -> set[str]:
 
 @functools.lru_cache
 def sources(*modules: str, source: Path = SOURCE) -> dict[str, str]:
-    """SHA-256 of the meaning of each module and of every package module it imports, by module name."""
+    """SHA-256 of the meaning of each module and of every package module it imports, by module name.
+
+    A package's `__init__` counts where a name is imported from the package, not where one of its modules is.
+    """
     waiting, found = list(modules), {}
     while waiting:
         module = waiting.pop()
@@ -76,8 +79,6 @@ def sources(*modules: str, source: Path = SOURCE) -> dict[str, str]:
             raise ValueError(f"module {module!r} is not in {source}; name one of the package's own modules")
         found[module] = hashlib.sha256(meaning(path.read_text()).encode()).hexdigest()
         waiting += _imports(module, path, source)
-        # A package's __init__ runs before the module does.
-        waiting += [p for p in (module.rpartition(".")[0],) if p.count(".") >= 1 and _file_of(p, source)]
     return dict(sorted(found.items()))
 
 

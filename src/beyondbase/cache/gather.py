@@ -8,13 +8,35 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from tqdm import tqdm
 
 from .step import Step, ancestors
 
 log = logging.getLogger("beyondbase.cache")
+_planning: ContextVar[bool] = ContextVar("planning", default=False)
+
+
+class Planned(Exception):
+    """Raised by `gather` under `planning`, with every step it would have seen to, inputs first."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        super().__init__(f"{len(steps)} steps")
+        self.steps = steps
+
+
+@contextmanager
+def planning() -> Iterator[None]:
+    """Within this context `gather` makes nothing and raises `Planned`: what would a notebook cost?"""
+    token = _planning.set(True)
+    try:
+        yield
+    finally:
+        _planning.reset(token)
 
 
 def cores() -> int:
@@ -29,9 +51,7 @@ def _leave_with_parent(parent: int) -> None:
 
 
 def _start_worker(parent: int) -> None:
-    import torch
-
-    torch.set_num_threads(1)
+    logging.getLogger("exca").setLevel(logging.ERROR)  # the caller gets the error itself
     threading.Thread(target=_leave_with_parent, args=(parent,), daemon=True).start()
 
 
@@ -52,6 +72,8 @@ def gather(steps: list[Step], jobs: int = 0) -> list[Step]:
     for step in steps:
         for each in [*ancestors(step), step]:
             plan.setdefault(str(each.folder), each)
+    if _planning.get():
+        raise Planned(list(plan.values()))
     needs = {key: {str(parent.folder) for parent in step.inputs()} for key, step in plan.items()}
     ready = {key for key, step in plan.items() if step.ready()}
     saved = sum(plan[key].seconds() for key in ready)

@@ -15,7 +15,7 @@ import os
 import shutil
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -46,6 +46,16 @@ def differences(old: dict, new: dict) -> list[str]:
     return said + ([f"code of {', '.join(changed)} changed"] if changed else [])
 
 
+def _homes(values: Iterable[Any], besides: str) -> set[str]:
+    """Modules of this package in which the models among the values are defined, models inside them included."""
+    homes: set[str] = set()
+    for value in values:
+        if isinstance(value, pydantic.BaseModel) and not isinstance(value, Step | exca.TaskInfra):
+            homes |= _homes(dict(value).values(), besides)
+            homes |= {home for home in [type(value).__module__] if home != besides and home.startswith("beyondbase.")}
+    return homes
+
+
 class Step(pydantic.BaseModel):
     """Base of all steps: subclasses name their modules and write their files in `make(folder)`."""
 
@@ -57,19 +67,24 @@ class Step(pydantic.BaseModel):
     @classmethod
     def _default_infra(cls, values: Any) -> Any:
         if isinstance(values, dict) and "infra" not in values:
-            infra = {"folder": paths.runs() / "cache", "version": digest(cls.code()), "mode": "retry"}
+            infra = {"folder": paths.runs() / "cache", "version": digest(cls.code(values)), "mode": "retry"}
             return {**values, "infra": infra | ({"cluster": cluster} if (cluster := os.environ.get(CLUSTER)) else {})}
         return values
 
     @classmethod
-    def code(cls) -> dict[str, str]:
-        """Fingerprints of the step's own class and of the modules it uses."""
+    def code(cls, values: dict[str, Any]) -> dict[str, str]:
+        """Fingerprints of the step's own class, of the modules it names, and of those its values (a task) come from."""
         own = hashlib.sha256(meaning(textwrap.dedent(inspect.getsource(cls))).encode()).hexdigest()
-        return {f"{cls.__module__}.{cls.__name__}": own, **sources(*cls.modules)}
+        modules = {*cls.modules, *_homes(values.values(), besides=cls.__module__)}
+        return {f"{cls.__module__}.{cls.__name__}": own, **sources(*sorted(modules))}
 
     def make(self, folder: Path) -> None:
         """Write the step's files into an empty folder."""
         raise NotImplementedError
+
+    def passes(self) -> tuple[str, float]:
+        """Model size, and how many tokens pass forward through it (a backward pass counts as two): the step's cost."""
+        return "", 0.0
 
     def inputs(self) -> list[Step]:
         """The steps this one is made from: its fields that are steps."""
@@ -91,7 +106,8 @@ class Step(pydantic.BaseModel):
 
     def note(self) -> dict:
         """What the key stands for, in readable form: parameters and the source of the step and its inputs."""
-        code = {name: value for step in [self, *ancestors(self)] for name, value in step.code().items()}
+        family = [self, *ancestors(self)]
+        code = {name: value for step in family for name, value in step.code(dict(step)).items()}
         return {"step": type(self).__name__, "parameters": self.parameters(), "source": code}
 
     @property
@@ -148,7 +164,7 @@ class Step(pydantic.BaseModel):
         """Why the step has to be made: the difference to the nearest one made before."""
         new = self.note()
         known = [differences(old, new) for old in self._neighbours()]
-        nearest = min(known, key=len, default=None)
+        nearest = min(known, key=lambda said: (sum(not line.startswith("code of") for line in said), len(said)), default=None)
         if nearest is None:
             return f"making  {self.title()}: first of its kind here"
         return f"making  {self.title()}: " + ("; ".join(nearest[:4]) or "its files were gone")

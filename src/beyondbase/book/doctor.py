@@ -1,0 +1,125 @@
+"""What this machine has, and what each preset of each claim will cost on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from collections import Counter
+from typing import Any
+
+import nbformat
+
+from .. import __version__, paths
+from ..cache import Planned, cores, planning
+from . import running
+from .claims import Claim, load
+from .study import device_name
+
+PROBE_SECONDS = 1.0
+
+
+def examine() -> dict[str, Any]:
+    """Machine and costs as plain values; takes a few seconds, since speeds are measured and not assumed."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    disk = shutil.disk_usage(paths.root())
+    browser = next((name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None)
+    plans = {claim.id: {preset: plan(claim, preset) for preset in running.presets(claim)} for claim in load().values()}
+    sizes = sorted({size for presets in plans.values() for steps in presets.values() for size, _ in steps["passes"]})
+    speed = {size: forward_speed(size) for size in sizes}
+    return {
+        "beyondbase": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": device_name("cpu"),
+        "gpu": gpu,
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "disk_free_gib": round(disk.free / 2**30, 1),
+        "browser_for_site_tests": browser,
+        "tokens_per_second": {size: round(value) for size, value in speed.items()},
+        "costs": [
+            {"claim": claim, "preset": preset, "steps": steps["count"], "needs_gpu": steps["gpu"], "seconds": cost(steps, speed)}
+            for claim, presets in plans.items()
+            for preset, steps in presets.items()
+        ],
+    }
+
+
+def plan(claim: Claim, preset: str) -> dict[str, Any]:
+    """The steps a notebook would make under a preset: how many, their forward passes by model size, and where.
+
+    The notebook's own cells run, here and without a kernel, up to the point where it asks for its steps.
+    """
+    values = running.plan(claim.id, preset).parameters
+    cells = nbformat.read(paths.root() / "notebooks" / claim.notebook, as_version=4).cells
+    scope: dict[str, Any] = {"__name__": "plan"}
+    with planning():
+        try:
+            for cell in cells:
+                if cell.cell_type == "code":
+                    exec(compile(cell.source, claim.notebook, "exec"), scope)
+                if "parameters" in cell.metadata.get("tags", []):
+                    scope.update(values)
+        except Planned as planned:
+            work: Counter[str] = Counter()
+            for step in planned.steps:
+                size, passes = step.passes()
+                work[size] += passes
+            return {"count": len(planned.steps), "passes": list(work.items()), "gpu": values.get("device") == "cuda"}
+    raise RuntimeError(f"{claim.notebook} never gathers its steps; its cost cannot be told")
+
+
+def forward_speed(size: str) -> float:
+    """Tokens a second that pass forward through a model of that size on one core, measured for about a second."""
+    import torch
+
+    from ..policy import Policy
+    from ..tasks import Countdown
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        policy = Policy.init(Countdown().vocabulary, size, seed=0)
+        ids = torch.ones(128, 32, dtype=torch.long)
+        begun, tokens = time.perf_counter(), 0
+        with torch.inference_mode():
+            policy(ids[:8])
+            while time.perf_counter() - begun < PROBE_SECONDS:
+                policy(ids)
+                tokens += ids.numel()
+        return tokens / (time.perf_counter() - begun)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def cost(steps: dict[str, Any], speed: dict[str, float]) -> float:
+    """Seconds that the passes take on this machine's cores, all busy."""
+    return round(sum(passes / speed[size] for size, passes in steps["passes"]) / cores(), 1)
+
+
+def text(found: dict[str, Any]) -> str:
+    """The examination as lines to read."""
+    lines = [
+        f"beyondbase {found['beyondbase']}, Python {found['python']}, torch {found['torch']}",
+        f"{found['device']}; GPU: {found['gpu'] or 'none'}",
+        f"{found['memory_gib']} GiB memory, {found['disk_free_gib']} GiB disk free; "
+        f"browser for the site's tests: {found['browser_for_site_tests'] or 'none (they will be skipped)'}",
+        "",
+        f"{'claim':20} {'preset':8} {'steps':>5}  about, from an empty cache",
+    ]
+    for row in found["costs"]:
+        note = "" if not row["needs_gpu"] else " on these cores; it is meant for a GPU"
+        lines.append(f"{row['claim']:20} {row['preset']:8} {row['steps']:5}  {_duration(row['seconds'])}{note}")
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
+        if seconds < limit:
+            return f"{max(1, round(seconds / size))} {unit}"
+    return f"{round(seconds / 86_400)} days"
+
+

@@ -1,0 +1,48 @@
+"""Small steps for the tests of the cache; in a module of their own, so that worker processes can import them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import ClassVar
+
+from beyondbase.cache import Step
+
+
+class Source(Step):
+    modules: ClassVar = ("beyondbase.tasks.seeds",)
+    value: int = 1
+    parts: tuple[int, ...] = (3, 4)
+    seconds_to_make: float = 0.0
+
+    def label(self) -> list:
+        return [self.value]
+
+    def make(self, folder: Path) -> None:
+        half = len(data := f"{self.value}{self.parts}" * 1000) // 2
+        with (folder / "data.txt").open("w") as file:
+            file.write(data[:half])
+            file.flush()
+            time.sleep(self.seconds_to_make)
+            file.write(data[half:])
+
+
+class Sum(Step):
+    modules: ClassVar = ("beyondbase.cache.sealed",)
+    left: Source
+    right: Source
+    scale: float = 1.0
+
+    def make(self, folder: Path) -> None:
+        total = sum(len((step.files() / "data.txt").read_text()) for step in (self.left, self.right))
+        (folder / "sum.txt").write_text(str(total * self.scale))
+
+
+class Broken(Step):
+    modules: ClassVar = ("beyondbase.tasks.seeds",)
+    fuse: str
+
+    def make(self, folder: Path) -> None:
+        (folder / "half.txt").write_text("half")
+        if Path(self.fuse).exists():
+            raise RuntimeError("the disk is full")

@@ -1,0 +1,23 @@
+"""Shared by all tests: runs and cache go to a temporary folder, never to this checkout's `runs/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's top folder."""
+    return ROOT
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh, empty folder that stands in for `runs/`."""
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("BEYONDBASE_RUNS", str(folder))
+    return folder
