@@ -26,7 +26,14 @@ from beyondbase.tasks.base import (
 )
 from beyondbase.tasks.countdown_enumerate import by_size, texts
 from beyondbase.tasks.countdown_play import completion_table, play, play_many, prompt_table, uniform_stream
-from beyondbase.tasks.countdown_text import STEP_TOKENS, read_problem, vocabulary, write_problem, write_steps
+from beyondbase.tasks.countdown_text import (
+    STEP_TOKENS,
+    problem_keys,
+    read_problem,
+    vocabulary,
+    write_problem,
+    write_steps,
+)
 from beyondbase.tasks.countdown_verify import is_correct, judge, split_ids
 from beyondbase.tasks.seeds import derive_seed
 from beyondbase.tasks.vocabulary import Vocabulary
@@ -34,6 +41,8 @@ from beyondbase.tasks.vocabulary import Vocabulary
 MIN_OPERANDS, MAX_OPERANDS = 2, 6
 MAX_VALUE = 999
 BLOCK = 2048  # games drawn at a time; part of what a seed means, so a change needs a new version
+HOPELESS = 2000  # games after which a split is taken to be empty, as it can be where numbers are very small
+PATIENCE = 30  # blocks after which the search for distinct problems asks whether it gets anywhere
 
 
 def _error(field: str, value: object, rule: str) -> PydanticCustomError:
@@ -110,57 +119,76 @@ class Countdown(Task):
         check_request(count, split)
         rng = np.random.default_rng(derive_seed(self.name, "difficulty", split, seed))
         difficulties = np.asarray(self.operands)[rng.integers(len(self.operands), size=count)].tolist()
-        pools = {n: iter(self._distinct(n, need, split, seed)) for n, need in Counter(difficulties).items()}
-        return [next(pools[n]) for n in difficulties]
+        pools = {n: self._distinct(n, need, split, seed) for n, need in Counter(difficulties).items()}
+        for n, need in Counter(difficulties).items():
+            if len(pools[n]) < need:
+                raise ValueError(
+                    f"count={count}: needs {need} distinct {split} problems with {n} operands, random play finds only "
+                    f"{len(pools[n])}; ask for fewer, or for more operands"
+                )
+        pool = {n: iter(found) for n, found in pools.items()}
+        return [next(pool[n]) for n in difficulties]
 
     def _distinct(self, operands: int, count: int, split: Split, seed: int) -> list[Problem]:
+        """Up to `count` distinct problems; fewer where drawing on would take a hundred times longer than so far."""
         rng = np.random.default_rng(derive_seed(self.name, "problems", split, seed, operands))
         found: dict[str, Problem] = {}
-        for _ in range(30 + 30 * count // BLOCK):
-            for problem in self._draw(rng, BLOCK, operands, split)[0]:
-                found.setdefault(problem.key, problem)
-            if len(found) >= count:
-                return list(found.values())[:count]
-        raise ValueError(
-            f"count: {count} distinct {split} problems with {operands} operands are needed, random play finds only "
-            f"{len(found)}; ask for fewer or for more operands"
-        )
+        while len(found) < count:
+            before = len(found)
+            for _ in range(PATIENCE):
+                numbers, steps, keys = self._draw(rng, BLOCK, operands, split)
+                for drawn, target, key in zip(numbers.tolist(), steps[:, -1, 3].tolist(), keys, strict=True):
+                    if key not in found:
+                        found[key] = write_problem(drawn, target, key)
+                if len(found) >= count:
+                    break
+            if 100 * (len(found) - before) < count - len(found):
+                break
+        return list(found.values())[:count]
 
     def _draw(
         self, rng: np.random.Generator, count: int, operands: int, split: Split
-    ) -> tuple[list[Problem], np.ndarray, np.ndarray]:
-        """Those of `count` random games that lie in the split: problems, numbers (N, n), steps (N, n-1, 4)."""
+    ) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Those of `count` random games that lie in the split: numbers (N, n), steps (N, n-1, 4), keys (N)."""
         numbers, steps = play_many(rng, count, operands, self.max_number, self.max_value)
-        problems = list(map(write_problem, numbers.tolist(), steps[:, -1, 3].tolist()))
-        kept = [place for place, problem in enumerate(problems) if split_of(problem.key) == split]
-        return [problems[place] for place in kept], numbers[kept], steps[kept]
+        keys = problem_keys(numbers, steps[:, -1, 3])
+        kept = [place for place, key in enumerate(keys) if split_of(key) == split]
+        return numbers[kept], steps[kept], [keys[place] for place in kept]
 
     def _play(
         self, rng: np.random.Generator, count: int, split: Split
-    ) -> Iterator[tuple[np.ndarray, list[Problem], np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]]:
         """`count` games of the split, by number of operands: their places in the mixed order, and `_draw`'s three."""
         sizes = rng.integers(len(self.operands), size=count)
         share = 1 / TEST_SHARE if split == "test" else 1 - 1 / TEST_SHARE
         for index, operands in enumerate(self.operands):
             places = np.flatnonzero(sizes == index)
-            done = 0
+            done = failed = 0
             while done < len(places):
                 wanted = len(places) - done
                 tries = min(8 * BLOCK, int(1.1 * wanted / share) + 16)
-                problems, numbers, steps = (part[:wanted] for part in self._draw(rng, tries, operands, split))
-                yield places[done : done + len(problems)], problems, numbers, steps
-                done += len(problems)
+                numbers, steps, keys = (part[:wanted] for part in self._draw(rng, tries, operands, split))
+                yield places[done : done + len(keys)], numbers, steps, keys
+                done += len(keys)
+                failed = 0 if keys else failed + tries
+                if failed > HOPELESS:
+                    raise self._no_game(operands, split)
 
     def game(self, rng: np.random.Generator, split: Split) -> tuple[Problem, str]:
         """A uniformly random legal game; the number of operands is uniform over `operands`."""
         check_split(split)
         uniforms = uniform_stream(rng)
         operands = self.operands[int(next(uniforms) * len(self.operands))]
-        while True:
+        for _ in range(HOPELESS):
             numbers, steps = play(uniforms, operands, self.max_number, self.max_value)
             problem = write_problem(numbers, steps[-1][3])
             if split_of(problem.key) == split:
                 return problem, write_steps(steps)
+        raise self._no_game(operands, split)
+
+    def _no_game(self, operands: int, split: Split) -> ValueError:
+        limits = f"max_number={self.max_number}, max_value={self.max_value}"
+        return ValueError(f"no {split} problem with {operands} operands in {HOPELESS} games; raise {limits}")
 
     def verify(self, problem: Problem, completion: str) -> Verdict:
         numbers, target = read_problem(problem)
@@ -207,8 +235,9 @@ class Countdown(Task):
         check_request(count, split)
         rng = np.random.default_rng(derive_seed(self.name, "games", split, seed))
         games: list[tuple[Problem, str]] = [None] * count
-        for places, problems, _, steps in self._play(rng, count, split):
-            for place, problem, text in zip(places.tolist(), problems, texts(steps), strict=True):
+        for places, numbers, steps, keys in self._play(rng, count, split):
+            questions = map(write_problem, numbers.tolist(), steps[:, -1, 3].tolist(), keys)
+            for place, problem, text in zip(places.tolist(), questions, texts(steps), strict=True):
                 games[place] = (problem, text)
         return games
 
@@ -218,7 +247,7 @@ class Countdown(Task):
         check_request(count, split)
         prompts: list[list[int]] = [[]] * count
         completions: list[list[int]] = [[]] * count
-        for places, _, numbers, steps in self._play(rng, count, split):
+        for places, numbers, steps, _ in self._play(rng, count, split):
             rows = prompt_table(numbers, steps[:, -1, 3]).tolist(), completion_table(steps).tolist()
             for place, prompt, completion in zip(places.tolist(), *rows, strict=True):
                 prompts[place], completions[place] = prompt, completion

@@ -93,4 +93,4 @@ def completion_table(steps: np.ndarray) -> np.ndarray:
     table[..., 4] = ZERO + steps[..., 3]
     table[..., 5] = COMMA
     table[:, -1, 5] = Vocabulary.eos_id
-    return table.reshape(len(steps), -1)
+    return table.reshape(len(steps), steps.shape[1] * STEP_TOKENS)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
+
 from beyondbase.tasks.base import Problem
 from beyondbase.tasks.vocabulary import SPECIALS, Vocabulary
 
@@ -41,10 +43,17 @@ def problem_key(numbers: Sequence[int], target: int) -> str:
     return f"{' '.join(map(str, sorted(numbers)))} -> {target}"
 
 
-def write_problem(numbers: Sequence[int], target: int) -> Problem:
-    """The problem with its numbers in the given order."""
+def problem_keys(numbers: np.ndarray, targets: np.ndarray) -> list[str]:
+    """`problem_key` of numbers (N, n) and targets (N,)."""
+    template = " ".join(["%d"] * numbers.shape[1]) + " -> %d"
+    rows = np.column_stack([np.sort(numbers, axis=1), targets]).tolist()
+    return [template % tuple(row) for row in rows]
+
+
+def write_problem(numbers: Sequence[int], target: int, key: str | None = None) -> Problem:
+    """The problem with its numbers in the given order; its key is made where it is not known yet."""
     prompt = f"{' '.join(map(str, numbers))} -> {target} :"
-    return Problem(prompt, len(numbers), problem_key(numbers, target))
+    return Problem(prompt, len(numbers), key or problem_key(numbers, target))
 
 
 def read_problem(problem: Problem) -> tuple[list[int], int]:
