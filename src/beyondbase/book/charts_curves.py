@@ -78,20 +78,32 @@ def hover_table(curve: pd.DataFrame, words: dict) -> pd.DataFrame:
     """One row per k with every condition's value and interval as text, for the rule that follows the pointer."""
     long = curve.assign(text=interval_words(curve), words=curve["condition"].map(words))
     wide = long.pivot(index="k", columns="words", values="text")
-    return wide.reindex(columns=list(words.values())).fillna("not measured").reset_index()
+    wide = wide.reindex(columns=list(words.values())).fillna("not measured").reset_index()
+    return strips(wide, wide["k"].max())
 
 
-def hover_rule(table: pd.DataFrame, x: alt.X, name: str, heading: str) -> alt.Chart:
-    """A thin rule at the x nearest to the pointer, whose tooltip lists every column of `table`."""
-    first, *rest = table.columns
-    near = alt.selection_point(
-        name=name, nearest=True, on="pointerover", clear="pointerout", fields=[first], empty=False
-    )
-    tooltip = [alt.Tooltip(f"{first}:Q", title=heading, format=",")] + [alt.Tooltip(f"{column}:N") for column in rest]
-    rule = alt.Chart(table, name=f"{name}_view").mark_rule(color=INK, strokeWidth=1)
-    return rule.encode(
-        x=x, opacity=alt.when(near).then(alt.value(0.6)).otherwise(alt.value(0)), tooltip=tooltip
-    ).add_params(near)
+def strips(table: pd.DataFrame, last: float) -> pd.DataFrame:
+    """The table with the stretch of the k axis that belongs to each k: strip_from, strip_to."""
+    ks = table["k"].to_numpy(float)
+    edges = np.concatenate([[min(1, ks[0])], np.sqrt(ks[:-1] * ks[1:]), [last]])
+    return table.assign(strip_from=edges[:-1], strip_to=edges[1:])
+
+
+def hover_layers(data: pd.DataFrame, x: alt.X, name: str, columns: dict) -> list:
+    """A thin rule at the k under the pointer, and invisible strips whose tooltip lists `columns` {name: title}.
+
+    Strips rather than `nearest=True`: Vega-Lite 6.4 reads text fields of a nearest point from the wrong object.
+    """
+    under = alt.selection_point(name=name, on="pointerover", clear="pointerout", fields=["k"], empty=False)
+    shown = alt.when(under).then(alt.value(0.6)).otherwise(alt.value(0))
+    rule = alt.Chart(data).mark_rule(color=INK).encode(x=x, opacity=shown)
+    tooltip = [
+        alt.Tooltip("k:Q", format=","),
+        *(alt.Tooltip(f"{field}:N", title=title) for field, title in columns.items()),
+    ]
+    strip = alt.Chart(data, name=f"{name}_strips").mark_rect(opacity=0)
+    strip = strip.encode(x=alt.X("strip_from:Q", scale=x["scale"]), x2="strip_to:Q", tooltip=tooltip)
+    return [rule, strip.add_params(under)]
 
 
 def crossing_layers(crossing, x: alt.X, y: str) -> list:
@@ -114,16 +126,16 @@ def crossing_layers(crossing, x: alt.X, y: str) -> list:
     return [band, rule, label]
 
 
-def landmarks(data: pd.DataFrame) -> pd.DataFrame:
-    """The rows at the measured k nearest to 1, 4, 16 ... 4^10: where the curves carry their shapes."""
-    return data[data["k"].isin({nearest(data["k"], 4**i) for i in range(11)})]
+def landmarks(data: pd.DataFrame) -> alt.FieldOneOfPredicate:
+    """Filter of the measured k nearest to 1, 4, 16 ... 4^10: where the curves carry their shapes."""
+    return alt.FieldOneOfPredicate(field="k", oneOf=sorted({nearest(data["k"], 4**i) for i in range(11)}))
 
 
 def pass_at_k(curve: pd.DataFrame, crossing=None) -> alt.LayerChart:
     """pass@k of each condition against k, with interval bands, the crossing, and a rule that reads all curves at one k.
 
     `curve`: condition ("base", "rl", "shuffled", ...), k, mean, low, high (probabilities), one row per condition and k.
-    `crossing`: None, or k, low, high as attributes or keys. A click on a legend entry shows that condition alone.
+    `crossing`: None, or k, low, high as attributes or keys. A click on a legend entry takes that curve away.
     """
     require(curve, ["condition", "k", "mean", "low", "high"], "charts.pass_at_k")
     crossing, scales = read_crossing(crossing), condition_scales(curve["condition"])
@@ -133,14 +145,15 @@ def pass_at_k(curve: pd.DataFrame, crossing=None) -> alt.LayerChart:
     color = alt.Color("model:N", title=None, scale=scales["color"])
     dash = alt.StrokeDash("model:N", title=None, scale=scales["dash"])
     shape = alt.Shape("model:N", title=None, scale=scales["shape"])
-    shown, fade = legend_toggle("conditions", "model")
+    hidden, fade = legend_toggle("conditions", "model")
     base = alt.Chart(data)
     band = base.mark_area().encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color, opacity=fade(0.22))
     line = base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=color, strokeDash=dash, opacity=fade(1))
-    dots = alt.Chart(landmarks(data), name="pass_at_k_points").mark_point(filled=True, size=60)
-    dots = dots.encode(x=x, y=y, color=color, shape=shape, opacity=fade(1)).add_params(shown)
-    rule = hover_rule(hover_table(data, scales["words"]), x, "hover_k", "k")
-    layers = [band, *crossing_layers(crossing, x, "height - 14"), line, dots, rule]
+    dots = alt.Chart(data, name="pass_at_k_points").transform_filter(landmarks(data)).mark_point(filled=True, size=60)
+    dots = dots.encode(x=x, y=y, color=color, shape=shape, opacity=fade(1)).add_params(hidden)
+    titles = {word: word for word in scales["words"].values()}
+    hover = hover_layers(hover_table(data, scales["words"]), x, "hover_k", titles)
+    layers = [band, *crossing_layers(crossing, x, "height - 14"), line, dots, *hover]
     return finish(alt.layer(*layers), describe_curve(curve, crossing), height=360)
 
 
@@ -173,15 +186,20 @@ def zero_layers(margin: float | None) -> list:
 def difference(curve: pd.DataFrame, margin: float | None = None, crossing=None) -> alt.LayerChart:
     """RL minus base in percentage points against k, with its paired interval, the zero line and the margin shaded.
 
-    `curve`: k, effect, low, high as probabilities (0.05 is five points), one row per k. `margin`: the smallest
-    difference that matters, same unit. `crossing` as in `pass_at_k`.
+    `curve`: k, effect (or mean), low, high as probabilities (0.05 is five points), one row per k. `margin`: the
+    smallest difference that matters, same unit. `crossing` as in `pass_at_k`.
     """
+    curve = curve if "effect" in curve.columns else curve.rename(columns={"mean": "effect"})
     require(curve, ["k", "effect", "low", "high"], "charts.difference")
-    rows = curve[["k", "effect", "low", "high"]].sort_values("k")
+    if curve["k"].duplicated().any():
+        raise ValueError("charts.difference draws one comparison: pass one row per k")
+    rows = curve[["k", "effect", "low", "high"]].sort_values("k", ignore_index=True)
     data = rows.assign(
         **{name: 100 * rows[name] for name in ("effect", "low", "high")},
         sign=np.where(rows["effect"] >= 0, "RL better", "base better"),
+        words=interval_words(rows, "effect", points),
     )
+    data = strips(data, data["k"].max())
     signs = ["RL better", "base better"]
     x = alt.X("k:Q", scale=k_scale(data["k"]), axis=k_axis())
     y = alt.Y("effect:Q", title="RL − base, percentage points", axis=alt.Axis(format="+d", tickCount=7))
@@ -190,9 +208,8 @@ def difference(curve: pd.DataFrame, margin: float | None = None, crossing=None) 
     base = alt.Chart(data)
     band = base.mark_area(color=PURPLE, opacity=0.3).encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
     line = base.mark_line(color=PURPLE, strokeWidth=2.5).encode(x=x, y=y)
-    dots = alt.Chart(landmarks(data)).mark_point(filled=True, size=60, opacity=1)
+    dots = base.transform_filter(landmarks(data)).mark_point(filled=True, size=60, opacity=1)
     dots = dots.encode(x=x, y=y, color=color, shape=shape)
-    words = rows[["k"]].assign(**{"RL − base": interval_words(rows, "effect", points)})
-    rule = hover_rule(words, x, "hover_difference", "k")
-    layers = [*zero_layers(margin), band, *crossing_layers(read_crossing(crossing), x, "14"), line, dots, rule]
-    return finish(alt.layer(*layers), describe_difference(curve, margin), height=300)
+    hover = hover_layers(data, x, "hover_difference", {"words": "RL − base"})
+    layers = [*zero_layers(margin), band, *crossing_layers(read_crossing(crossing), x, "14"), line, dots, *hover]
+    return finish(alt.layer(*layers), describe_difference(rows, margin), height=300)

@@ -108,7 +108,7 @@ def solve_probability(problems: pd.DataFrame, k: int = 1024) -> alt.LayerChart:
 
     `problems`: problem (text), difficulty, base, rl (exact solve probabilities), solutions (how many there are),
     example (text of one), seed. `k`: thin lines mark a probability of 1 in k. Probabilities below 10^-12 are drawn as
-    triangles in a shaded strip at the edge. A click on a legend entry shows that side alone.
+    triangles in a shaded strip at the edge. A click on a legend entry takes its dots away.
     """
     require(problems, COLUMNS, "charts.solve_probability")
     data = prepare(problems)
@@ -117,7 +117,9 @@ def solve_probability(problems: pd.DataFrame, k: int = 1024) -> alt.LayerChart:
     difficulties = sorted(data["difficulty"].unique(), key=float)
     if len(difficulties) > len(SHAPES):
         raise ValueError(f"charts.solve_probability has {len(SHAPES)} shapes, got difficulties {difficulties}")
-    operands = alt.Legend(orient="bottom", titleOrient="left", symbolFillColor=INK, symbolOpacity=0.7)
+    operands = alt.Legend(
+        orient="bottom", titleOrient="left", symbolFillColor=INK, symbolStrokeColor=INK, symbolStrokeWidth=1.5
+    )
     shapes = alt.Scale(domain=difficulties, range=SHAPES[: len(difficulties)])
     shape = alt.Shape(
         "difficulty:N", title="difficulty", scale=shapes, legend=operands if len(difficulties) > 1 else None
@@ -131,11 +133,11 @@ def solve_probability(problems: pd.DataFrame, k: int = 1024) -> alt.LayerChart:
         alt.Tooltip("after RL:N", title="solved after RL"),
         alt.Tooltip("seed:N"),
     ]
-    chosen, fade = legend_toggle("problem_side", "side")
+    hidden, fade = legend_toggle("problem_side", "side")
     encoding = {"x": x, "y": y, "color": color, "opacity": fade(0.7), "tooltip": tooltip}
-    dots = alt.Chart(data[data["edge"] == ""], name="problem_points").mark_point(filled=True, size=42)
-    layers = [*guides(k, x, y), dots.encode(shape=shape, **encoding).add_params(chosen)]
+    dots = alt.Chart(data, name="problem_points").transform_filter("datum.edge == ''").mark_point(filled=True, size=42)
+    layers = [*guides(k, x, y), dots.encode(shape=shape, **encoding).add_params(hidden)]
     if (data["edge"] != "").any():
-        beyond = alt.Chart(data[data["edge"] != ""]).mark_point(size=55, strokeWidth=1.6)
+        beyond = alt.Chart(data).transform_filter("datum.edge != ''").mark_point(size=55, strokeWidth=1.6)
         layers.append(beyond.encode(shape=alt.Shape("edge:N", scale=None), **encoding))
     return finish(alt.layer(*layers), describe_problems(problems, k), height=440)

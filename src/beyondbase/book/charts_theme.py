@@ -89,11 +89,13 @@ def odds(probability: float) -> str:
     """A probability the way one says it: 41 % when common, "1 in 3,200" when rare, "never" when zero."""
     if probability <= 0:
         return "never"
+    if probability >= 0.99:
+        return percent(probability)
     if probability >= 0.1:
         return f"{100 * probability:.0f} %"
     times = 1 / probability
     if times < 9.995e5:
-        return f"1 in {float(f'{times:.2g}' if times < 1e4 else f'{times:.1g}'):,.0f}"
+        return f"1 in {float(f'{times:.2g}'):,.0f}"
     mantissa, exponent = f"{times:.0e}".split("e")
     return f"1 in {'' if mantissa == '1' else mantissa + '·'}{power(int(exponent))}"
 
@@ -136,9 +138,9 @@ def interval_words(rows, value: str = "mean", word=percent) -> list[str]:
 
 
 def legend_toggle(name: str, field: str):
-    """A named legend selection and the function that fades a mark's opacity when another entry is chosen."""
-    shown = alt.selection_point(name=name, fields=[field], bind="legend")
-    return shown, lambda full: alt.when(shown).then(alt.value(full)).otherwise(alt.value(0.06))
+    """A named selection whose legend entries take a curve away and bring it back, and the function that fades marks."""
+    hidden = alt.selection_point(name=name, fields=[field], bind="legend", toggle="true", empty=False)
+    return hidden, lambda full: alt.when(hidden).then(alt.value(0.04)).otherwise(alt.value(full))
 
 
 def finish(chart, description: str, *, height: int | None = 320):
@@ -152,7 +154,7 @@ def finish(chart, description: str, *, height: int | None = 320):
     legend = {
         "labelColor": INK, "titleColor": INK, "labelFontSize": 12.5, "titleFontSize": 12.5, "titleFontWeight": "normal",
         "labelLimit": 0, "symbolSize": 110, "symbolOpacity": 1, "symbolStrokeWidth": 0, "orient": "top",
-        "direction": "horizontal", "columnPadding": 14,
+        "direction": "horizontal", "columnPadding": 14, "unselectedOpacity": 1,
     }  # fmt: skip
     return chart.properties(width="container", description=description, background="transparent", **size).configure(
         font=FONT,

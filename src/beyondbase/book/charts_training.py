@@ -67,12 +67,10 @@ def training(table: pd.DataFrame) -> alt.LayerChart:
     color = alt.Color("model:N", title=None, scale=scales["color"], legend=stroke)
     dash = alt.StrokeDash("model:N", title=None, scale=scales["dash"])
     shape = alt.Shape("line:N", title=None, scale=shapes, legend=None)
-    shown, fade = legend_toggle("training_conditions", "model")
+    hidden, fade = legend_toggle("training_conditions", "model")
     base = alt.Chart(data)
     band = base.mark_area().encode(x=x, y="low:Q", y2="high:Q", color=color, detail="k:Q", opacity=fade(0.18))
-    line = base.mark_line(strokeWidth=2.5).encode(
-        x=x, y=y, color=color, strokeDash=dash, detail="k:Q", opacity=fade(1)
-    )
+    line = base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=color, strokeDash=dash, detail="k:Q", opacity=fade(1))
     tooltip = [
         alt.Tooltip("step:Q", title="RL step"),
         alt.Tooltip("line:N", title="k"),
@@ -80,7 +78,7 @@ def training(table: pd.DataFrame) -> alt.LayerChart:
         alt.Tooltip("text:N", title="pass@k"),
     ]
     dots = alt.Chart(data, name="training_points").mark_point(filled=True, size=60)
-    dots = dots.encode(x=x, y=y, color=color, shape=shape, opacity=fade(1), tooltip=tooltip).add_params(shown)
+    dots = dots.encode(x=x, y=y, color=color, shape=shape, opacity=fade(1), tooltip=tooltip).add_params(hidden)
     names = alt.Chart(line_labels(data)).mark_text(align="left", dx=9, fontSize=11.5, color=INK)
     names = names.encode(x=x, y=alt.Y("y:Q"), text="text:N", opacity=fade(1))
     return finish(alt.layer(band, line, dots, names), describe_training(table), height=340)
