@@ -27,6 +27,7 @@ from .tasks.seeds import derive_seed
 Count = Annotated[int, pydantic.Field(ge=1)]
 Rate = Annotated[float, pydantic.Field(gt=0, le=1)]
 Device = Literal["cpu", "cuda"]
+ROWS_AT_ONCE = 65_536  # samples held at a time
 TRAINING = 3  # a forward and a backward pass cost about three forward ones
 SOLUTIONS = {2: 2, 3: 6, 4: 50, 5: 1_000, 6: 30_000}  # of a Countdown problem, roughly: for estimates of cost only
 
@@ -161,7 +162,7 @@ class Measurement(Step):
 
     def label(self) -> list:
         after = [] if self.checkpoint is None else [f"after {self.checkpoint}"]
-        return [*self.policy.label(), *after]
+        return [*self.policy.label(), *after, f"{self.problems.count} problems of {list(self.problems.task.operands)}"]
 
 
 class Exact(Measurement):
@@ -211,35 +212,38 @@ class Sampled(Measurement):
         task, problems = self.problems.task, self.problems.problems()
         policy = load(self.policy.checkpoint(self.checkpoint), device=self.device)
         counts, rows = [], []
-        for index, problem in enumerate(problems):  # one prompt at a time: memory does not grow with the problems
-            generator = torch.Generator(self.device).manual_seed(derive_seed("samples", self.seed, index))
-            prompt = [task.prompt_ids(problem)]
+        together = max(1, ROWS_AT_ONCE // self.n)  # memory does not grow with the problems
+        for first in range(0, len(problems), together):
+            part = problems[first : first + together]
             drawn = sample(
                 policy,
-                prompt,
+                [task.prompt_ids(problem) for problem in part],
                 self.n,
                 max_tokens=task.max_completion_tokens,
-                generator=generator,
+                generator=torch.Generator(self.device).manual_seed(derive_seed("samples", self.seed, first)),
                 temperature=self.temperature,
             )
-            ids = drawn.tokens[0].tolist()
-            repeats = Counter(map(tuple, ids))
-            counts.append(sum(times for key, times in repeats.items() if task.correct_ids(problem, key)))
-            for number in range(min(self.shown, self.n)):
-                verdict = task.verify_ids(problem, ids[number])
-                rows.append({
-                    "problem": problem.prompt,
-                    "difficulty": problem.difficulty,
-                    "sample": number,
-                    "text": task.vocabulary.decode(ids[number]),
-                    "correct": verdict.correct,
-                    "answer": verdict.answer,
-                    "reason": verdict.reason,
-                    "fault": -1 if verdict.fault is None else verdict.fault,
-                    "logp": float(drawn.logprobs[0, number].sum()),
-                })
+            for problem, ids, logp in zip(part, drawn.tokens.tolist(), drawn.logprobs.sum(-1).tolist(), strict=True):
+                repeats = Counter(map(tuple, ids))
+                counts.append(sum(times for key, times in repeats.items() if task.correct_ids(problem, key)))
+                rows += [_as_written(task, problem, i, ids[i], logp[i]) for i in range(min(self.shown, self.n))]
         np.save(folder / "correct.npy", np.array(counts))
         (folder / "samples.json").write_text(json.dumps(rows))
+
+
+def _as_written(task: AnyTask, problem: Problem, number: int, ids: list[int], logp: float) -> dict:
+    verdict = task.verify_ids(problem, ids)
+    return {
+        "problem": problem.prompt,
+        "difficulty": problem.difficulty,
+        "sample": number,
+        "text": task.vocabulary.decode(ids),
+        "correct": verdict.correct,
+        "answer": verdict.answer,
+        "reason": verdict.reason,
+        "fault": verdict.fault,
+        "logp": logp,
+    }
 
 
 def solve_log_probability(measured: list[Exact]) -> np.ndarray:

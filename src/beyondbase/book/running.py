@@ -87,6 +87,7 @@ def run(planned: Plan) -> evidence.Evidence:
                     cwd=planned.notebook.parent,
                     kernel_name="python3",
                     progress_bar=False,
+                    extra_arguments=["--log-level=40"],  # errors only: the kernel warns of its own loopback sockets
                     stderr_file=sys.stderr,
                 )
         except papermill.PapermillExecutionError as error:

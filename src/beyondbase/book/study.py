@@ -86,7 +86,7 @@ class Study:
             parts[name] = {"k": part.k, "verdict": said, "margin": part.margin, **_numbers(effects[name])}
         rule = claim.control
         quiet = control_verdict(control, direction=rule.direction, margin=rule.margin)
-        overall = combine([part["verdict"] for part in parts.values()], quiet)
+        overall = combine({name: part["verdict"] for name, part in parts.items()}, quiet)
         return {
             "verdict": overall.verdict,
             "reason": overall.reason,

@@ -9,24 +9,35 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from ..measure import Crossing, Interval, agreement_with_exact, paired_intervals, pass_at_k_from_logp
+from ..measure import Crossing, Interval, agreement_with_exact, paired_interval, paired_intervals, pass_at_k_from_logp
 
 Arrays = Mapping[str, np.ndarray]
+SHARES = (0.0, 1.0)  # what a mean of pass@k can be
 
 
 def curves(at_k: Arrays, ks: Sequence[int]) -> pd.DataFrame:
     """Mean pass@k with its 95 % interval: condition, k, mean, low, high; from (K, seeds, problems) by condition."""
-    return pd.concat([_bands(values, ks).assign(condition=name) for name, values in at_k.items()], ignore_index=True)
+    return _stacked({name: _bands(values, ks, SHARES) for name, values in at_k.items()})
 
 
 def differences(gaps: Arrays, ks: Sequence[int]) -> pd.DataFrame:
-    """Mean difference to the base with its paired 95 % interval: condition, k, mean, low, high."""
-    return curves(gaps, ks)
+    """Mean difference to the base with its paired 95 % interval: condition, k, effect, low, high."""
+    return _stacked({name: _bands(values, ks) for name, values in gaps.items()}).rename(columns={"mean": "effect"})
 
 
-def _bands(values: np.ndarray, ks: Sequence[int]) -> pd.DataFrame:
-    effect, low, high = paired_intervals(values)
+def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([table.assign(condition=name) for name, table in tables.items()], ignore_index=True)
+
+
+def _bands(values: np.ndarray, ks: Sequence[int], bounds: tuple[float, float] | None = None) -> pd.DataFrame:
+    effect, low, high = paired_intervals(values, bounds=bounds)
     return pd.DataFrame({"k": np.asarray(ks, dtype=float), "mean": effect, "low": low, "high": high})
+
+
+def change(logp: Arrays, condition: str, k: int) -> Interval:
+    """Paired interval of a condition's change of pass@k against the base, from log p (seeds, problems) by condition."""
+    now, before = (pass_at_k_from_logp(logp[name], k) for name in (condition, "base"))
+    return paired_interval(now - before)
 
 
 def levels(curve: pd.DataFrame, ks: Sequence[int]) -> dict[str, dict[str, float]]:
@@ -59,35 +70,29 @@ def solve_probabilities(task: Any, problems: Sequence, base: np.ndarray, rl: np.
 
 def through_training(path: Mapping[int, np.ndarray], ks: Sequence[int], condition: str = "rl") -> pd.DataFrame:
     """pass@k after each number of updates: step, k, condition, mean, low, high; from log p (seeds, problems) by step."""
-    rows = [_bands(pass_at_k_from_logp(logp, ks), ks).assign(step=step) for step, logp in path.items()]
+    rows = [_bands(pass_at_k_from_logp(logp, ks), ks, SHARES).assign(step=step) for step, logp in path.items()]
     return pd.concat(rows, ignore_index=True).assign(condition=condition)
 
 
 def solution_paths(
-    panels: Mapping[str, tuple[Any, Sequence, list[np.ndarray], list[np.ndarray]]], most: int = 8
+    panels: Mapping[str, tuple[Any, Sequence, list[np.ndarray], list[np.ndarray]]],
 ) -> pd.DataFrame:
-    """Solutions of one problem a panel with their probabilities: panel, text, base, rl, correct.
+    """Every solution of one problem a panel with its probabilities: panel, text, base, rl, correct.
 
     A panel gives task, problems, and the log probabilities of every solution under base and RL. The problem shown is
-    the one with the median solve probability under the base; of its solutions the `most` likeliest under either model.
+    the one with the median solve probability under the base, so that nobody picked it.
     """
     rows = []
     for role, (task, problems, base, rl) in panels.items():
         solve = np.array([logsumexp(score) for score in base])
         chosen = int(np.argsort(solve)[len(solve) // 2])
-        problem, p, q = problems[chosen], np.exp(base[chosen]), np.exp(rl[chosen])
-        texts = task.solutions(problem)
-        shown = sorted({*np.argsort(-p)[:most], *np.argsort(-q)[:most]})
-        panel = f"{role}: {problem.prompt.removesuffix(' :')}"
-        rows += [(panel, texts[i], p[i], q[i], True) for i in shown]
-        rest = sorted(set(range(len(texts))) - set(shown))
-        if rest:
-            rows.append((panel, f"{len(rest)} other solutions", p[rest].sum(), q[rest].sum(), True))
-        rows.append((panel, "anything else", 1 - p.sum(), 1 - q.sum(), False))
+        panel = f"{role}: {problems[chosen].prompt.removesuffix(' :')}"
+        texts = task.solutions(problems[chosen])
+        rows += [(panel, *row, True) for row in zip(texts, np.exp(base[chosen]), np.exp(rl[chosen]), strict=True)]
     return pd.DataFrame(rows, columns=["panel", "text", "base", "rl", "correct"])
 
 
-def attempts(written: Mapping[str, pd.DataFrame], task: Any, *, problems: int, each: int) -> pd.DataFrame:
+def attempts(written: Mapping[str, pd.DataFrame], *, problems: int, each: int) -> pd.DataFrame:
     """The first `each` attempts of every model at the first `problems` problems, as written: adds a model column."""
     rows = []
     for name, frame in written.items():

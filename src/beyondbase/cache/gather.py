@@ -15,7 +15,7 @@ from contextvars import ContextVar
 
 from tqdm import tqdm
 
-from .step import Step, ancestors
+from .step import Step, ancestors, gathered
 
 log = logging.getLogger("beyondbase.cache")
 _planning: ContextVar[bool] = ContextVar("planning", default=False)
@@ -78,12 +78,13 @@ def gather(steps: list[Step], jobs: int = 0) -> list[Step]:
     ready = {key for key, step in plan.items() if step.ready()}
     saved = sum(plan[key].seconds() for key in ready)
     if ready:
-        log.info("reused  %d of %d steps (%.0f s of work)", len(ready), len(plan), saved)
+        log.info("reused  %d of %d steps (%.0f s of work saved)", len(ready), len(plan), saved)
     waiting = [key for key in plan if key not in ready]
     for key in waiting:
         log.info("%s", plan[key].reason())
     if waiting:
         _run(plan, needs, ready, waiting, min(jobs or cores(), len(waiting)))
+    gathered.update(plan)
     return steps
 
 

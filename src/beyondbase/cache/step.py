@@ -27,6 +27,7 @@ from .fingerprint import digest, meaning, sources
 from .sealed import Damaged, check, sealing
 
 log = logging.getLogger("beyondbase.cache")
+gathered: set[str] = set()  # folders this process has seen to and spoken of; reading them again is no news
 CLUSTER = "BEYONDBASE_CLUSTER"  # unset: this machine; "slurm": every step becomes a job; see exca's TaskInfra
 
 
@@ -141,7 +142,8 @@ class Step(pydantic.BaseModel):
     def files(self) -> Path:
         """The step's sealed folder, made now if need be; logs why it was reused or made."""
         if self.ready():
-            log.info("reused  %s (%.0f s saved)", self.title(), self.seconds())
+            if str(self.folder) not in gathered:
+                log.info("reused  %s (%.0f s saved)", self.title(), self.seconds())
             return self.folder
         log.info("%s", self.reason())
         self._forget_unreadable_job()

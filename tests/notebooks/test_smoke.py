@@ -1,0 +1,134 @@
+"""Every claim's notebook at preset smoke: through the command line, plain papermill, and nbval; killed and completed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+import yaml
+
+from beyondbase.book import evidence
+from beyondbase.book.claims import load
+from beyondbase.cli import main
+
+CLAIMS = list(load())
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of runs for this module: the first test fills the cache, the others find it."""
+    folder = tmp_path_factory.mktemp("runs")
+    former = os.environ.get("BEYONDBASE_RUNS")
+    os.environ["BEYONDBASE_RUNS"] = str(folder)
+    yield folder
+    if former is None:
+        del os.environ["BEYONDBASE_RUNS"]
+    else:
+        os.environ["BEYONDBASE_RUNS"] = former
+
+
+@pytest.fixture(scope="module", params=CLAIMS)
+def run(request: pytest.FixtureRequest, runs: Path) -> evidence.Evidence:
+    """The evidence of a smoke run made by the command line."""
+    assert main(["run", request.param]) == 0
+    return evidence.read(runs / request.param / "smoke")
+
+
+def test_the_record_says_everything_a_page_needs(run: evidence.Evidence) -> None:
+    record = run.record
+    claim = load()[run.claim]
+    assert record["rule"] == claim.rule and record["parts"].keys() == claim.parts.keys()
+    for part in [*record["parts"].values(), record["control"]]:
+        assert part["low"] <= part["effect"] <= part["high"]
+    assert record["seeds"] == len(set(record["seed_values"])) >= 2 and record["problems"] > 0
+    assert record["device"] and record["versions"]["torch"] and run.outdated() == []
+    assert not any(str(Path.home()) in str(value) for value in record.values())
+
+
+def test_the_notebook_is_normalised_and_every_cell_ran(run: evidence.Evidence) -> None:
+    notebook = nbformat.read(run.notebook, as_version=4)
+    text = run.notebook.read_text()
+    assert "stderr" not in text and "papermill" not in notebook.metadata and str(Path.cwd()) not in text
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    charts = [o for o in outputs if any("vegalite" in mime for mime in o.get("data", {}))]
+    assert len(charts) >= 4 and not any(output.output_type == "error" for output in outputs)
+
+
+def test_rerunning_is_instant_and_gives_the_same_values(run: evidence.Evidence, capfd: pytest.CaptureFixture) -> None:
+    before = {name: table.copy() for name, table in run.values().items()}
+    assert main(["run", run.claim]) == 0
+    assert "reused  25 of 25 steps" in capfd.readouterr().err.replace("\r", "\n")
+    again = evidence.read(run.folder)
+    for name, table in again.values().items():
+        pd.testing.assert_frame_equal(table, before[name])
+    assert again.record["seconds"] < 60
+
+
+def test_plain_papermill_gives_the_same_values(run: evidence.Evidence, root: Path, tmp_path: Path) -> None:
+    claim = load()[run.claim]
+    before = run.values()
+    command = [sys.executable, "-m", "papermill", f"notebooks/{claim.notebook}", str(tmp_path / "out.ipynb"),
+               "-f", f"notebooks/presets/smoke/{claim.id}.yaml", "-k", "python3"]  # fmt: skip
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    plain = evidence.read(run.folder)
+    assert plain.notebook is None  # papermill put it where it was told to
+    for name, table in plain.values().items():
+        pd.testing.assert_frame_equal(table, before[name])
+    assert main(["run", run.claim]) == 0
+
+
+def test_nbval_finds_the_same_outputs_again(run: evidence.Evidence, tmp_path: Path) -> None:
+    copy = tmp_path / "executed.ipynb"
+    copy.write_bytes(run.notebook.read_bytes())
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", str(copy), "-c", os.devnull]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_source_notebooks_carry_no_outputs_and_presets_match_their_defaults(root: Path) -> None:
+    for claim in load().values():
+        notebook = nbformat.read(root / "notebooks" / claim.notebook, as_version=4)
+        assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+        longest = max((len(c.source.splitlines()), i) for i, c in enumerate(notebook.cells) if c.cell_type == "code"
+                      and "parameters" not in c.metadata.get("tags", []))  # fmt: skip
+        assert longest[0] <= 20, f"{claim.notebook}: cell {longest[1]} has {longest[0]} lines"
+        smoke = yaml.safe_load((root / "notebooks" / "presets" / "smoke" / f"{claim.id}.yaml").read_text())
+        assert smoke["preset"] == "smoke"
+
+
+def test_a_killed_run_is_completed_with_the_same_values(run: evidence.Evidence, root: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"BEYONDBASE_RUNS": str(tmp_path / "killed")}
+    command = [sys.executable, "-m", "beyondbase.cli", "run", run.claim]
+    process = subprocess.Popen(command, cwd=root, env=environment, start_new_session=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    deadline = time.monotonic() + 240
+    while len(list((tmp_path / "killed").rglob("files/seal.json"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert evidence.read(tmp_path / "killed" / run.claim / "smoke") is None
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    completed = evidence.read(tmp_path / "killed" / run.claim / "smoke")
+    for name, table in completed.values().items():
+        pd.testing.assert_frame_equal(table, run.values()[name])
+    assert json.loads((completed.folder / "record.json").read_text())["verdict"] == run.record["verdict"]
+
+
+@pytest.mark.parametrize("setting", ["far_operands=2", "problems=2000"])
+def test_values_that_only_the_notebook_can_refuse(setting: str, runs: Path, capfd: pytest.CaptureFixture) -> None:
+    """Two numbers have too few held-out problems; so have three and four in the thousands under a strict pool."""
+    before = sorted(path.name for path in (runs / CLAIMS[0]).glob("*")) if (runs / CLAIMS[0]).exists() else []
+    code = main(["run", CLAIMS[0], "--set", "operands=[2]", "--set", setting, "--set", "problems=500"])
+    err = capfd.readouterr().err
+    assert code == 2 and "Traceback" not in err.splitlines()[-1] and "500" in err.splitlines()[-1]
+    assert sorted(path.name for path in (runs / CLAIMS[0]).glob("*")) == before
