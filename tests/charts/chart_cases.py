@@ -1,0 +1,97 @@
+"""Plausible tables for the charts: made up here from a seed, never a result."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from beyondbase.book import charts
+from beyondbase.tasks.seeds import derive_seed
+
+KS = 2 ** np.arange(0, 21)
+CROSSING = {"k": 23.4, "low": 17.0, "high": 31.2}
+
+
+def generator(*names: object) -> np.random.Generator:
+    return np.random.default_rng(derive_seed("chart tests", *names))
+
+
+def curve_table(seed: int = 0) -> pd.DataFrame:
+    rng, rows = generator("curve", seed), []
+    for condition, spread in (("base", 0.5), ("rl", 6.0), ("shuffled", 0.6)):
+        p = np.exp(-rng.gamma(2.0, spread, size=60))
+        mean = (1 - (1 - p[:, None]) ** KS).mean(axis=0)
+        rows.append(pd.DataFrame({"condition": condition, "k": KS, "mean": mean, "low": 0.9 * mean, "high": mean}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def gap_table(seed: int = 0) -> pd.DataFrame:
+    wide = curve_table(seed).pivot(index="k", columns="condition", values="mean")
+    effect = (wide["rl"] - wide["base"]).to_numpy()
+    return pd.DataFrame({"k": KS, "effect": effect, "low": effect - 0.02, "high": effect + 0.03})
+
+
+def training_table(seed: int = 0) -> pd.DataFrame:
+    rng = generator("training", seed)
+    rows = [
+        {"step": step, "k": k, "condition": condition, "mean": mean, "low": mean - 0.01, "high": mean + 0.01}
+        for condition, k, step in itertools.product(("rl", "shuffled"), (1, 16, 1024), (0, 20, 40, 80))
+        for mean in [float(rng.uniform(0.05, 0.95))]
+    ]
+    return pd.DataFrame(rows)
+
+
+def problem_table(seed: int = 0, count: int = 40) -> pd.DataFrame:
+    rng = generator("problems", seed)
+    base = 10 ** -rng.uniform(0, 3, count)
+    return pd.DataFrame({
+        "problem": [f"3 7 2 5 -> {number} :" for number in range(count)],
+        "difficulty": rng.integers(3, 5, count),
+        "base": base,
+        "rl": np.where(rng.random(count) < 0.4, 0.9, base * 10 ** -rng.uniform(0, 8, count)),
+        "solutions": rng.integers(1, 90, count),
+        "example": "3+7=10, 10+5=15, 15-2=13",
+        "seed": derive_seed("a 63-bit seed"),
+    })  # fmt: skip
+
+
+def path_table(seed: int = 0) -> pd.DataFrame:
+    """Two problems, every text of two and of three made-up steps, with probabilities that leave room for wrong ones."""
+    rng, rows = generator("paths", seed), []
+    for panel, steps, right in (("near: 3 7 2 -> 8", 2, 0.4), ("far: 9 4 11 6 -> 57", 3, 0.01)):
+        texts = [", ".join(words) for words in itertools.product(("3+7=10", "7-2=5", "2*3=6"), repeat=steps)]
+        base, rl = rng.dirichlet(np.ones(len(texts))), rng.dirichlet(np.full(len(texts), 0.05))
+        masses = {"base": right * base, "rl": rl * right / 2}
+        rows.append(pd.DataFrame({"panel": panel, "text": texts, **masses, "correct": True}))
+    return pd.concat(rows, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A chart: how to build it from made-up data number `seed` (None where a chart takes no data)."""
+
+    name: str
+    build: Callable[[int], alt.TopLevelMixin]
+    takes_data: bool = True
+
+
+@functools.cache  # building and checking a chart takes a few tenths of a second
+def specification(case: Case, seed: int = 0) -> dict:
+    """The checked specification of a case; not to be changed, as tests share it."""
+    return case.build(seed).to_dict(validate=True)
+
+
+CASES = [
+    Case("pass_at_k", lambda seed: charts.pass_at_k(curve_table(seed), CROSSING)),
+    Case("difference", lambda seed: charts.difference(gap_table(seed), margin=0.02, crossing=CROSSING)),
+    Case("training", lambda seed: charts.training(training_table(seed))),
+    Case("solve_probability", lambda seed: charts.solve_probability(problem_table(seed))),
+    Case("solution_tree", lambda seed: charts.solution_tree(charts.tree_layout(path_table(seed), shown=5))),
+    Case("drag_p", lambda seed: charts.drag_p(), takes_data=False),
+]
