@@ -23,7 +23,8 @@ class StepLayer(NamedTuple):
 
     qkv: Tensor
     out: Tensor
-    gate_up: Tensor
+    gate: Tensor
+    up: Tensor
     down: Tensor
     heads: Heads
 
@@ -54,7 +55,7 @@ def step_layer(layer: FusedLayer) -> StepLayer:
     qkv = torch.cat([layer.qkv.t(), layer.qkv_bias[None]]).float()
     qkv[:, : heads.query * heads.channels] *= heads.channels**-0.5
     pairs = torch.view_as_complex(qkv.unflatten(1, (-1, 2)))
-    return StepLayer(pairs, layer.out, layer.gate_up, layer.down, heads)
+    return StepLayer(pairs, layer.out, layer.gate, layer.up, layer.down, heads)
 
 
 def turns(rotary: Tensor, heads: Heads) -> Tensor:
@@ -90,8 +91,8 @@ def decode_layer(layer: StepLayer, cache: LayerCache, work: Workspace, x: Tensor
     cache.values[step, :, 0] = v
     mixed = attend(heads, cache, work, q, step)
     x.addmm_(layer.out, mixed.view(-1, rows))
-    gate, up = (layer.gate_up @ normalise_rows(x)).chunk(2)
-    return x.addmm_(layer.down, F.silu(gate, inplace=True).mul_(up))
+    y = normalise_rows(x)
+    return x.addmm_(layer.down, F.silu(layer.gate @ y, inplace=True).mul_(layer.up @ y))
 
 
 def attend(heads: Heads, cache: LayerCache, work: Workspace, q: Tensor, step: int) -> Tensor:

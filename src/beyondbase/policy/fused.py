@@ -1,10 +1,10 @@
 """One decoder layer as a few large matrix products: the arithmetic that training, scoring and sampling share.
 
 Small models on a CPU are bound by the number of operations, not by their flops. Three identities remove most of them
-without changing the function: the gain of an RMSNorm is folded into the matrix behind it; query, key and value (and
-gate and up) become one product; and the rows of queries and keys are permuted so that each rotary pair is adjacent,
-which turns the rotation into one complex multiplication (scores are invariant under a permutation that queries and
-keys share).
+without changing the function: the gain of an RMSNorm is folded into the matrix behind it; query, key and value become
+one product; and the rows of queries and keys are permuted so that each rotary pair is adjacent, which turns the
+rotation into one complex multiplication (scores are invariant under a permutation that queries and keys share). Gate
+and up stay apart: halves of one product are strided, and SiLU on them costs more than a second product.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ class Heads(NamedTuple):
     key: int
     channels: int
 
-    @property
-    def rotated(self) -> int:
-        return self.query + self.key
-
 
 class FusedLayer(NamedTuple):
     """Matrices of one layer, row-major (out, in), gains of the norms folded in."""
@@ -36,7 +32,8 @@ class FusedLayer(NamedTuple):
     qkv: Tensor
     qkv_bias: Tensor
     out: Tensor
-    gate_up: Tensor
+    gate: Tensor
+    up: Tensor
     down: Tensor
     heads: Heads
 
@@ -54,9 +51,25 @@ def interleave(matrix: Tensor, channels: int) -> Tensor:
     return matrix.view(heads, 2, channels // 2, -1).transpose(1, 2).reshape(matrix.shape)
 
 
+class Normalise(torch.autograd.Function):
+    """RMSNorm without its gain; the written-out gradient takes a third less time than autograd's."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        scale = (x.square().mean(-1, keepdim=True) + EPSILON).rsqrt_()
+        y = x * scale
+        ctx.save_for_backward(y, scale)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        y, scale = ctx.saved_tensors
+        return (grad - y * (grad * y).mean(-1, keepdim=True)).mul_(scale)
+
+
 def normalise(x: Tensor) -> Tensor:
-    """RMSNorm without its gain, over the last axis."""
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + EPSILON)
+    """RMSNorm without its gain, over the last axis of (..., d)."""
+    return Normalise.apply(x)
 
 
 def project(layer: FusedLayer, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,13 +77,18 @@ def project(layer: FusedLayer, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tenso
     heads = layer.heads
     qkv = F.linear(normalise(x), layer.qkv, layer.qkv_bias)
     qkv = qkv.view(*x.shape[:-1], heads.query + 2 * heads.key, heads.channels)
-    pairs = torch.view_as_complex(qkv[..., : heads.rotated, :].unflatten(-1, (-1, 2)))
-    rotated = torch.view_as_real(pairs * rotary).flatten(-2)
-    return rotated[..., : heads.query, :], rotated[..., heads.query :, :], qkv[..., heads.rotated :, :]
+    # One split, not slices: each slice's gradient is a zero-filled copy of the whole.
+    turning, values = qkv.split([heads.query + heads.key, heads.key], -2)
+    if turning.dtype == torch.bfloat16:  # which has no complex numbers
+        turning = turning.float()
+    pairs = torch.view_as_complex(turning.unflatten(-1, (-1, 2)))
+    turned = torch.view_as_real(pairs * rotary).flatten(-2).to(qkv.dtype)
+    queries, keys = turned.split([heads.query, heads.key], -2)
+    return queries, keys, values
 
 
 def finish(layer: FusedLayer, x: Tensor, mixed: Tensor) -> Tensor:
     """Residual stream (..., d) after the attention output mixed (..., H*D) and the gated MLP are added."""
     x = x + F.linear(mixed, layer.out)
-    gate, up = F.linear(normalise(x), layer.gate_up).chunk(2, -1)
-    return x + F.linear(F.silu(gate) * up, layer.down)
+    y = normalise(x)
+    return x + F.linear(F.silu(F.linear(y, layer.gate)) * F.linear(y, layer.up), layer.down)

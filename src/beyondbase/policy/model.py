@@ -70,12 +70,12 @@ class Layer(nn.Module):
             [interleave(a.q_proj.weight, channels), interleave(a.k_proj.weight, channels), a.v_proj.weight]
         )
         bias = torch.cat([interleave(a.q_proj.bias, channels), interleave(a.k_proj.bias, channels), a.v_proj.bias])
-        gate_up = torch.cat([self.mlp.gate_proj.weight, self.mlp.up_proj.weight])
         return FusedLayer(
             qkv=qkv * self.input_layernorm.weight,
             qkv_bias=bias,
             out=a.o_proj.weight,
-            gate_up=gate_up * self.post_attention_layernorm.weight,
+            gate=self.mlp.gate_proj.weight * self.post_attention_layernorm.weight,
+            up=self.mlp.up_proj.weight * self.post_attention_layernorm.weight,
             down=self.mlp.down_proj.weight,
             heads=self.heads,
         )

@@ -9,44 +9,97 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from beyondbase.policy.fused import finish, project
+from beyondbase.policy.fused import FusedLayer, finish, project
 from beyondbase.policy.model import Policy
+
+Cache = list[tuple[Tensor, Tensor]]  # keys and values (rows, K, T, D) of each layer
+
+SEGMENT = 6  # tokens between the points where completions that begin alike are merged; any value gives the same result
 
 
 def sequence_logprobs(
-    policy: Policy, prompt: Sequence[int], completions: Sequence[Sequence[int]], batch_tokens: int = 65536
+    policy: Policy, prompt: Sequence[int], completions: Sequence[Sequence[int]], batch_tokens: int = 32768
 ) -> np.ndarray:
     """Log P(completion | prompt), float64 (S,), of completions that include their eos; the prompt is computed once."""
-    result = np.empty(len(completions))
     by_length: dict[int, list[int]] = {}
     for i, completion in enumerate(completions):
         by_length.setdefault(len(completion), []).append(i)
-    for members in by_length.values():
-        block = np.array([completions[i] for i in members], dtype=np.int64)
-        result[members] = solution_logprobs(policy, [prompt], [block], batch_tokens)[0]
+    blocks = [np.array([completions[i] for i in members]) for members in by_length.values()]
+    scores = solution_logprobs(policy, [prompt] * len(blocks), blocks, batch_tokens)
+    result = np.empty(len(completions))
+    for members, part in zip(by_length.values(), scores, strict=True):
+        result[members] = part
     return result
 
 
 def solution_logprobs(
-    policy: Policy, prompts: Sequence[Sequence[int]], completions: Sequence[np.ndarray], batch_tokens: int = 65536
+    policy: Policy, prompts: Sequence[Sequence[int]], completions: Sequence[np.ndarray], batch_tokens: int = 32768
 ) -> list[np.ndarray]:
-    """Log P(completion | prompt), float64 (S_i,), for many prompts with completions (S_i, L_i) each."""
-    results = []
-    for prompt, block in zip(prompts, completions, strict=True):
-        result = np.empty(len(block))
-        rows = max(1, batch_tokens // max(1, block.shape[1]))
-        for first in range(0, len(block), rows):
-            tokens = torch.as_tensor(block[first : first + rows], dtype=torch.long, device=policy.device)[None]
-            with torch.inference_mode():
-                logp = group_logprobs(policy, torch.tensor([list(prompt)], device=policy.device), tokens)
-            result[first : first + rows] = logp[0].double().sum(-1).cpu().numpy()
-        results.append(result)
+    """Log P(completion | prompt), float64 (S_i,), for many prompts with integer arrays (S_i, L_i) of completions.
+
+    Log-softmax in float32, sums in float64. Completions include eos, and those of one prompt have one length; a prompt
+    may be given more than once. Prompts of one length and completions of one length share batches of at most
+    batch_tokens tokens; completions that begin alike share the computation of their beginning.
+    """
+    results = [np.zeros(len(block)) for block in completions]
+    with torch.inference_mode():
+        layers = [layer.fused() for layer in policy.model.layers]
+        for members in same_shape(prompts, completions):
+            blocks = [completions[i] for i in members]
+            tokens = np.concatenate(blocks).astype(np.int64)
+            owner = np.repeat(np.arange(len(members)), [len(block) for block in blocks])
+            # Neighbours in lexicographic order share the longest beginnings.
+            order = np.lexsort((*tokens.T[::-1], owner))
+            scores = np.empty(len(tokens))
+            size = max(1, batch_tokens // tokens.shape[1])
+            for chosen in np.split(order, range(size, len(order), size)):
+                used, problem = np.unique(owner[chosen], return_inverse=True)
+                ids = torch.tensor([list(prompts[members[i]]) for i in used], device=policy.device)
+                scores[chosen] = prefix_tree_logprobs(policy, layers, ids, problem, tokens[chosen])
+            for i, member in enumerate(members):
+                results[member] = scores[owner == i]
     return results
 
 
-def completion_logprobs(
-    policy: Policy, prompts: Sequence[Sequence[int]], tokens: Tensor, lengths: Tensor
-) -> Tensor:
+def same_shape(prompts: Sequence[Sequence[int]], completions: Sequence[np.ndarray]) -> list[list[int]]:
+    """Indices of the prompts that have completions, grouped by length of prompt and of completion."""
+    shapes: dict[tuple[int, int], list[int]] = {}
+    for i, (prompt, block) in enumerate(zip(prompts, completions, strict=True)):
+        if len(block):
+            shapes.setdefault((len(prompt), block.shape[1]), []).append(i)
+            if not len(prompt) or not block.shape[1]:
+                raise ValueError(f"problem {i}: prompt and completions must not be empty (bos begins, eos ends them)")
+    return list(shapes.values())
+
+
+def prefix_tree_logprobs(
+    policy: Policy, layers: list[FusedLayer], ids: Tensor, problem: np.ndarray, tokens: np.ndarray
+) -> np.ndarray:
+    """Float64 log-probabilities (S,) of completions (S, L) after prompts ids (P, T); problem (S,) indexes the prompts.
+
+    Works through the tree of beginnings, SEGMENT tokens a level: `node` says at which node each completion stands.
+    """
+    length, start = tokens.shape[1], ids.shape[1]
+    policy.check_length(start + length - 1)
+    hidden, cache = policy.hidden(ids)
+    last, total, node = hidden[:, -1], torch.zeros(len(ids), dtype=torch.float64, device=ids.device), problem
+    for begin in range(0, length, SEGMENT):
+        end = min(length, begin + SEGMENT)
+        branches, node = np.unique(np.column_stack([node, tokens[:, begin:end]]), axis=0, return_inverse=True)
+        branches = torch.from_numpy(branches).to(ids.device)
+        parent, segment = branches[:, 0], branches[:, 1:]
+        total = total[parent] + policy.logits(last).log_softmax(-1)[parent, segment[:, 0]].double()
+        # The very last token is only predicted, never read.
+        inputs = segment if end < length else segment[:, :-1]
+        if inputs.shape[1]:
+            cache = [(k[parent], v[parent]) for k, v in cache]
+            hidden, cache = extend(policy, layers, cache, inputs, start + begin)
+            within = token_logprobs(policy.logits(hidden[:, : segment.shape[1] - 1]), segment[:, 1:])
+            total, last = total + within.double().sum(1), hidden[:, -1]
+    return total[torch.from_numpy(node).to(ids.device)].cpu().numpy()
+
+
+def completion_logprobs(policy: Policy, prompts: Sequence[Sequence[int]], tokens: Tensor, lengths: Tensor) -> Tensor:
     """Differentiable log-probabilities (P, n, L) of the rollouts' tokens (P, n, L), 0 beyond lengths (P, n).
 
     The training forward: each prompt is computed once and shared by its n rollouts. Temperature 1.
@@ -55,37 +108,51 @@ def completion_logprobs(
     by_length: dict[int, list[int]] = {}
     for i, prompt in enumerate(prompts):
         by_length.setdefault(len(prompt), []).append(i)
+    layers = [layer.fused() for layer in policy.model.layers]
     for members in by_length.values():
         index = torch.tensor(members, device=policy.device)
-        ids = torch.tensor([prompts[i] for i in members], device=policy.device)
+        ids = torch.tensor([list(prompts[i]) for i in members], device=policy.device)
         longest = int(lengths[index].max())
-        part = group_logprobs(policy, ids, tokens[index, :, :longest])
+        part = rollout_logprobs(policy, layers, ids, tokens[index, :, :longest])
         logp = logp.index_put((index,), F.pad(part, (0, tokens.shape[2] - longest)))
     inside = torch.arange(tokens.shape[2], device=policy.device) < lengths[..., None]
     return torch.where(inside, logp, 0.0)
 
 
-def group_logprobs(policy: Policy, ids: Tensor, tokens: Tensor) -> Tensor:
+def rollout_logprobs(policy: Policy, layers: list[FusedLayer], ids: Tensor, tokens: Tensor) -> Tensor:
     """Log-probabilities (P, n, L) of tokens (P, n, L) after prompts ids (P, T) of one length."""
     p, n, length = tokens.shape
-    start = ids.shape[1]
-    policy.check_length(start + length - 1)
-    hidden, prompt_cache = policy.hidden(ids)
-    first = hidden[:, -1:].expand(p, n, -1)[:, :, None]
-    x = F.embedding(tokens[:, :, :-1].reshape(p * n, length - 1), policy.model.embed_tokens.weight)
-    rotary = policy.rotary(start, start + length - 1)
-    causal = torch.ones(length - 1, start + length - 1, dtype=torch.bool, device=ids.device).tril(start)
-    for layer, (prompt_keys, prompt_values) in zip(policy.model.layers, prompt_cache, strict=True):
-        fused = layer.fused()
-        q, k, v = (t.transpose(1, 2) for t in project(fused, x, rotary))
-        k = torch.cat([prompt_keys.repeat_interleave(n, 0), k], 2)
-        v = torch.cat([prompt_values.repeat_interleave(n, 0), v], 2)
+    policy.check_length(ids.shape[1] + length - 1)
+    hidden, cache = policy.hidden(ids)
+    first = policy.logits(hidden[:, -1:]).log_softmax(-1).expand(p, n, -1).gather(2, tokens[:, :, :1])
+    if length == 1:
+        return first
+    # expand, not repeat_interleave: its gradient is a plain sum
+    shared = [tuple(t[:, None].expand(-1, n, -1, -1, -1).flatten(0, 1) for t in pair) for pair in cache]
+    hidden, _ = extend(policy, layers, shared, tokens[:, :, :-1].reshape(p * n, -1), ids.shape[1])
+    rest = token_logprobs(policy.logits(hidden), tokens[:, :, 1:].reshape(p * n, -1))
+    return torch.cat([first, rest.view(p, n, -1)], 2)
+
+
+def extend(policy: Policy, layers: list[FusedLayer], cache: Cache, tokens: Tensor, start: int) -> tuple[Tensor, Cache]:
+    """Last residual stream (N, t, d) of tokens (N, t) at positions start.., after a cache of `start` positions.
+
+    The second value is the cache with the tokens' own keys and values behind the given ones.
+    """
+    length = tokens.shape[1]
+    x = F.embedding(tokens, policy.model.embed_tokens.weight)
+    rotary = policy.rotary(start, start + length)
+    causal = torch.ones(length, start + length, dtype=torch.bool, device=tokens.device).tril(start)
+    extended = []
+    for layer, (past_keys, past_values) in zip(layers, cache, strict=True):
+        q, k, v = (t.transpose(1, 2) for t in project(layer, x, rotary))
+        k, v = torch.cat([past_keys, k], 2), torch.cat([past_values, v], 2)
+        extended.append((k, v))
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=causal, enable_gqa=q.shape[1] != k.shape[1])
-        x = finish(fused, x, mixed.transpose(1, 2).flatten(2))
-    x = torch.cat([first, x.view(p, n, length - 1, -1)], 2)
-    return token_logprobs(policy.logits(x), tokens)
+        x = finish(layer, x, mixed.transpose(1, 2).flatten(2))
+    return x, extended
 
 
 def token_logprobs(logits: Tensor, tokens: Tensor) -> Tensor:
     """Log-softmax of logits (..., V) at tokens (...)."""
-    return logits.gather(-1, tokens[..., None])[..., 0] - logits.logsumexp(-1)
+    return logits.float().log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
