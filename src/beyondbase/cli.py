@@ -85,8 +85,13 @@ def _claims(options: argparse.Namespace) -> int:
 
 def _site(_: argparse.Namespace) -> int:
     from .book import report
+    from .book.site_values import SiteError
 
-    print(f"the book: {report.build_site()}")
+    try:
+        print(f"the book: {report.build_site()}")
+    except SiteError as error:
+        print(f"beyondbase: the site was not built, the earlier one is as it was\n{error}", file=sys.stderr)
+        return 1
     return 0
 
 

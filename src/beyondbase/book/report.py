@@ -85,6 +85,28 @@ def table(claims: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def build_site() -> Path:
+    """Build the book from the register, the published evidence and this machine's runs; its first page."""
+    from . import site
+
+    claims = load()
+    published, local = ({name: _runs(claim, which) for name, claim in claims.items()} for which in (True, False))
+    entries = [claim.model_dump(mode="json") for claim in claims.values()]
+    return site.build(paths.root(), claims=entries, records=published, local=local)
+
+
+def _runs(claim: Claim, published: bool) -> dict[str, dict[str, Any]]:
+    return {
+        preset: {
+            "record": found.record,
+            "notebook": found.notebook,
+            "folder": found.folder,
+            "stale": found.outdated() + ([] if found.record["rule"] == claim.rule else ["the claim's rule"]),
+        }
+        for preset, found in evidence.collect(claim.id, published=published).items()
+    }
+
+
 def _points(numbers: dict[str, float]) -> str:
     return tables.in_points(numbers["effect"], numbers["low"], numbers["high"])
 

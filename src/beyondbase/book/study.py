@@ -16,6 +16,7 @@ import pandas as pd
 
 from .. import paths
 from ..cache import Step, ancestors, cores
+from ..cache.fingerprint import digest
 from ..cache.sealed import sealing
 from ..measure import Interval, combine, control_verdict, verdict
 from ..tasks.seeds import derive_seed
@@ -113,6 +114,7 @@ class Study:
         used = {str(step.folder): step for each in steps for step in [*ancestors(each), each]}
         judged = self.judge(effects, control)
         judged["control"] |= more.pop("control", {})
+        code = evidence.code_of(MODULES, self.claim.notebook)
         record = {
             "claim": self.claim.id,
             "preset": self.preset,
@@ -133,7 +135,8 @@ class Study:
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
             "modules": MODULES,
             "source_notebook": self.claim.notebook,
-            "code": evidence.code_of(MODULES, self.claim.notebook),
+            "code": code,
+            "fingerprint": digest(code),
         }
         if opened := os.environ.get(OUT):
             evidence.write(Path(opened), record, tables)
