@@ -1,0 +1,109 @@
+"""Next-token training on random games: how a base model is made.
+
+Not here: epochs (every game is fresh), validation loss (exact pass@k says more), resuming (a run takes minutes).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from beyondbase.policy.model import Policy
+from beyondbase.tasks.base import Task
+from beyondbase.tasks.seeds import derive_seed
+from beyondbase.train.batches import IGNORED, Rectangle, rectangles
+from beyondbase.train.guards import require, require_finite, require_learning_rate
+from beyondbase.train.history import History
+from beyondbase.train.optimiser import descend, muon
+
+WARM_UP = 0.03  # share of the tokens
+FINAL_RATE = 0.1  # of the peak learning rate
+WEIGHT_DECAY = 0.01
+GAMES_AT_ONCE = 8192  # drawing games in bulk takes a tenth of the time of drawing them a batch at a time
+
+
+def pretrain(
+    policy: Policy,
+    task: Task,
+    *,
+    tokens: int,
+    batch_size: int = 256,
+    learning_rate: float = 4e-3,
+    seed: int,
+    progress: bool = True,
+) -> History:
+    """Trains `policy` in place to write solutions of fresh random games of the train split.
+
+    `tokens` counts every token of the games, prompt, bos and eos included and padding not; the loss is the mean
+    next-token cross-entropy over completion tokens (eos included, prompt not). Stops after the step that reaches
+    `tokens`. AdamW (betas .9, .95), linear warm-up over the first 3 % of the tokens, cosine decay to a tenth, gradient
+    norm clipped at 1. `seed` decides the games; the policy comes with its own initialisation.
+
+    Returns a row a step: step (from 1), tokens so far, loss (nats a completion token, before the step), gradient_norm
+    (before clipping), learning_rate. Raises ValueError for impossible arguments, NonFinite when training breaks down.
+    """
+    require(tokens >= 1, "tokens", tokens, "give the number of tokens to train on, at least 1")
+    require(batch_size >= 1, "batch_size", batch_size, "give the number of games a step, at least 1")
+    require_learning_rate(learning_rate)
+    optimisers = muon(policy, learning_rate, WEIGHT_DECAY)
+    history, seen = History(), 0
+    with tqdm(total=tokens, unit="tok", unit_scale=True, desc="pre-training", disable=not progress) as bar:
+        for step, (batch, size) in enumerate(batches(task, batch_size, seed, policy.device), start=1):
+            rate = learning_rate * rate_at(seen / tokens, size / tokens)
+            loss = accumulate(policy, batch, step)
+            norm = descend(optimisers, policy, rate, step)
+            seen += size
+            history.append({"step": step, "tokens": seen, "loss": loss, "gradient_norm": norm, "learning_rate": rate})
+            bar.update(min(size, tokens - bar.n))
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            if seen >= tokens:
+                return history
+
+
+def rate_at(done: float, stride: float = 0.0) -> float:
+    """The learning rate as a share of its peak when `done` of the run lies behind and a step covers `stride` of it.
+
+    Linear warm-up over WARM_UP that starts at one step's worth rather than at 0, then a cosine from 1 to FINAL_RATE.
+    """
+    if done < WARM_UP:
+        return min(1.0, (done + stride) / WARM_UP)
+    angle = math.pi * min(1.0, (done - WARM_UP) / (1.0 - WARM_UP))
+    return FINAL_RATE + (1.0 - FINAL_RATE) * 0.5 * (1.0 + math.cos(angle))
+
+
+def batches(task: Task, batch_size: int, seed: int, device: torch.device) -> Iterator[tuple[list[Rectangle], int]]:
+    """Endless batches of `batch_size` fresh games of the train split, each with its number of tokens."""
+    rng = np.random.default_rng(derive_seed("pretrain", "games", seed))
+    count = batch_size * max(1, GAMES_AT_ONCE // batch_size)
+    while True:
+        prompts, completions = task.encoded_games(count, "train", rng)
+        for start in range(0, count, batch_size):
+            rows = slice(start, start + batch_size)
+            size = sum(map(len, prompts[rows])) + sum(map(len, completions[rows]))
+            yield rectangles(prompts[rows], completions[rows], task.vocabulary.pad_id, device), size
+
+
+def accumulate(policy: Policy, batch: list[Rectangle], step: int = 0) -> float:
+    """Adds the gradient of the batch's mean loss to the policy's, rectangle by rectangle, and returns that loss."""
+    targets = sum(int((part.targets != IGNORED).sum()) for part in batch)
+    total = 0.0
+    for part in batch:
+        loss = completion_loss(policy, part) / targets
+        loss.backward()
+        total += loss.item()
+    return require_finite(
+        total, step=step, quantity="loss", fix="lower learning_rate, or start from weights that are finite"
+    )
+
+
+def completion_loss(policy: Policy, part: Rectangle) -> Tensor:
+    """Summed cross-entropy of the completion tokens; the output layer sees their positions only."""
+    hidden, _ = policy.hidden(part.inputs)
+    written = part.targets != IGNORED
+    return F.cross_entropy(policy.logits(hidden[written]), part.targets[written], reduction="sum")
