@@ -117,25 +117,24 @@ def sample_chunk(
     rows = torch.arange(p * m, device=x.device).view(p, m)  # where each row of the batch belongs in the result
     live = torch.ones_like(rows, dtype=torch.bool)
     for step in range(length):
-        token, logp = draw(output @ normalise_rows(x), uniforms[step, rows.flatten()])
-        token = torch.where(live.flatten(), token, vocabulary.pad_id)
-        tokens[step, rows.flatten()] = token
-        logprobs[step, rows.flatten()] = torch.where(live.flatten(), logp, 0.0)
-        live = live & (token != vocabulary.eos_id).view_as(live)
+        token, logp = (t.view_as(rows) for t in draw(output @ normalise_rows(x), uniforms[step, rows.flatten()]))
+        token = torch.where(live, token, vocabulary.pad_id)
+        tokens[step, rows] = token
+        logprobs[step, rows] = torch.where(live, logp, 0.0)
+        live = live & (token != vocabulary.eos_id)
         if step + 1 == length or not live.any():
             break
         keep = survivors(live)
         if keep is not None:
             prompts, columns = keep
-            flat = (prompts[:, None] * rows.shape[1] + columns).flatten()
-            rows, live = (t.flatten()[flat].view_as(columns) for t in (rows, live))
-            token = token[flat]
-            caches = [select(cache, prompts, flat, policy.heads, step) for cache in caches]
+            chosen = (prompts[:, None] * rows.shape[1] + columns).flatten()
+            rows, live, token = (t.flatten()[chosen].view_as(columns) for t in (rows, live, token))
+            caches = [select(cache, prompts, chosen, policy.heads, step) for cache in caches]
             workspace = make_workspace(caches, policy.heads)
-        x = embedding.index_select(1, token)
+        x = embedding.index_select(1, token.flatten())
         for layer, cache in zip(layers, caches, strict=True):
             x = decode_layer(layer, cache, workspace, x, turn[step], step)
-    return tuple(t.t().reshape(p, m, length) for t in (tokens, logprobs))
+    return tokens.t().reshape(p, m, length), logprobs.t().reshape(p, m, length)
 
 
 def draw(logits: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,105 @@
+"""Scores of given completions against full forwards."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from small_policies import GROUPED, MULTI_HEAD, SHAPES, in_transformers, lively, reference_logprobs
+
+from beyondbase.policy import scoring
+from beyondbase.policy.sampler import sample
+from beyondbase.policy.scoring import completion_logprobs, sequence_logprobs, solution_logprobs
+
+PROMPTS = [[1, 3, 4], [1, 5], [1, 4, 4], [1, 3, 4]]
+
+
+def random_completions(rng: np.random.Generator, count: int, length: int) -> np.ndarray:
+    """Few distinct tokens, so that many begin alike; always ending in eos."""
+    body = rng.choice([3, 3, 3, 4], size=(count, length - 1))
+    return np.column_stack([body, np.full(count, 2)])
+
+
+@SHAPES
+@pytest.mark.parametrize("segment", [1, 2, 5, 100])
+def test_solutions_score_as_in_a_full_forward(vocabulary, size, segment, monkeypatch):
+    monkeypatch.setattr(scoring, "SEGMENT", segment)
+    policy = lively(vocabulary, size, seed=1)
+    rng = np.random.default_rng(2)
+    completions = [random_completions(rng, *shape) for shape in ((6, 7), (4, 7), (5, 4), (1, 1))]
+    model = in_transformers(policy)
+    for batch_tokens in (1, 30, 100000):
+        scores = solution_logprobs(policy, PROMPTS, completions, batch_tokens)
+        for prompt, block, row in zip(PROMPTS, completions, scores, strict=True):
+            with torch.no_grad():
+                expected = [reference_logprobs(model, prompt, c).double().sum().item() for c in block.tolist()]
+            assert row.dtype == np.float64
+            np.testing.assert_allclose(row, expected, atol=2e-5)
+
+
+def test_completions_of_one_prompt_may_differ_in_length(vocabulary):
+    policy = lively(vocabulary, GROUPED, seed=3)
+    completions = [[3, 2], [2], [3, 4, 5, 2], [4, 2], [3, 2]]
+    model = in_transformers(policy)
+    with torch.no_grad():
+        expected = [reference_logprobs(model, [1, 4], c).sum().item() for c in completions]
+    np.testing.assert_allclose(sequence_logprobs(policy, [1, 4], completions), expected, atol=2e-5)
+
+
+def test_probabilities_of_everything_sum_to_one(vocabulary):
+    policy = lively(vocabulary, MULTI_HEAD, seed=4)
+    words = [0, 1, 3, 4, 5]
+    everything = [[*body, 2] for k in range(4) for body in product(words, repeat=k)]
+    everything += [list(body) for body in product(words, repeat=4)]
+    assert np.exp(sequence_logprobs(policy, [1, 3], everything)).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_problems_without_solutions_are_allowed_and_empty_ones_are_not(vocabulary):
+    policy = lively(vocabulary, MULTI_HEAD, seed=5)
+    scores = solution_logprobs(policy, [[1, 3], [1, 4]], [np.zeros((0, 5), dtype=int), np.array([[3, 2]])])
+    assert [len(s) for s in scores] == [0, 1]
+    assert len(sequence_logprobs(policy, [1], [])) == 0
+    with pytest.raises(ValueError, match="problem 0"):
+        sequence_logprobs(policy, [1], [[]])
+    with pytest.raises(ValueError, match="exceeds max_positions=128"):
+        sequence_logprobs(policy, [1], [[3] * 129])
+
+
+@SHAPES
+def test_training_forward_equals_the_full_one(vocabulary, size):
+    policy = lively(vocabulary, size, seed=6)
+    rollouts = sample(policy, PROMPTS, 5, max_tokens=7, generator=torch.Generator().manual_seed(7))
+    logp = completion_logprobs(policy, PROMPTS, rollouts.tokens, rollouts.lengths)
+    torch.testing.assert_close(logp.detach(), rollouts.logprobs, atol=1e-5, rtol=0)
+
+    weights = torch.randn(logp.shape, generator=torch.Generator().manual_seed(8))
+    gradient = torch.autograd.grad((weights * logp).sum(), list(policy.parameters()))
+    total = 0.0
+    for i, prompt in enumerate(PROMPTS):
+        for j, length in enumerate(rollouts.lengths[i].tolist()):
+            full = reference_logprobs(_Logits(policy), prompt, rollouts.tokens[i, j, :length].tolist())
+            torch.testing.assert_close(logp[i, j, :length], full, atol=1e-5, rtol=0)
+            total = total + (weights[i, j, :length] * full).sum()
+    assert (logp[rollouts.tokens == vocabulary.pad_id] == 0).any()
+    for mine, full in zip(gradient, torch.autograd.grad(total, list(policy.parameters())), strict=True):
+        torch.testing.assert_close(mine, full, atol=1e-4, rtol=1e-3)
+
+
+class _Logits:
+    """Our own forward in `transformers`' calling convention."""
+
+    def __init__(self, policy):
+        self.policy = policy
+
+    def __call__(self, ids):
+        self.logits = self.policy(ids)
+        return self
+
+
+def test_rollouts_of_a_single_token(vocabulary):
+    policy = lively(vocabulary, GROUPED, seed=9)
+    logp = completion_logprobs(policy, [[1, 3]], torch.tensor([[[2], [4]]]), torch.ones(1, 2, dtype=torch.long))
+    expected = policy(torch.tensor([[1, 3]]))[0, -1].log_softmax(-1)[[2, 4]]
+    torch.testing.assert_close(logp[0, :, 0], expected, atol=1e-5, rtol=0)
