@@ -173,11 +173,12 @@ def describe_difference(curve: pd.DataFrame, margin: float | None) -> str:
 
 def zero_layers(margin: float | None) -> list:
     """The zero line, and the band of differences that are too small to matter with its label."""
-    zero = alt.Chart(pd.DataFrame({"effect": [0]})).mark_rule(color=INK, opacity=0.7).encode(y="effect:Q")
+    half = 100 * (margin or 0)
+    table = {"zero": [0.0], "low": [-half], "high": [half], "text": [f"within ±{half:g} points"]}
+    edges = alt.Chart(pd.DataFrame(table))
+    zero = edges.mark_rule(color=INK, opacity=0.7).encode(y="zero:Q")
     if not margin:
         return [zero]
-    text = f"within ±{100 * margin:g} points"
-    edges = alt.Chart(pd.DataFrame({"low": [-100 * margin], "high": [100 * margin], "text": [text]}))
     shade = edges.mark_rect(color=GREY, opacity=0.2).encode(y="low:Q", y2="high:Q")
     note = edges.mark_text(align="right", baseline="bottom", dx=-4, dy=-2, fontSize=11, color=INK)
     return [shade, zero, note.encode(y=alt.Y("high:Q"), x=alt.value(alt.expr("width")), text="text:N")]
