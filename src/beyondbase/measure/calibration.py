@@ -9,10 +9,10 @@ verdict at a margin of 0.02 then says reproduced or contradicted.
 What 4000 studies a cell show. Where ten problems or more carry the difference, coverage is 93 to 97 % in all cells but
 two (92.4 and 92.8 %), and of the methods not chosen none comes as close. Three things to know:
 
-- A difference that fewer than ten problems carry (both models near 0 or 1 elsewhere) is covered by 66 to 100 %, because
-  too much rests on problems that were not drawn. Those differences are small, and no true null is then called an effect.
-- Where seeds make more than nine tenths of the variance and their effects are skewed, coverage is 92 to 94 %, and the
-  interval of a true null misses 0 in 6 to 8 % of studies: no method can learn a skewness from 3 to 8 seeds.
+- A difference that fewer than ten problems carry (both models solve all others, or none) is covered by 66 to 100 %,
+  because too much rests on problems that were not drawn. No true null of that kind is called an effect.
+- Where seeds make more than nine tenths of the variance and their effects are skewed, coverage is 92 to 95 %, and the
+  interval of a true null misses 0 in 5 to 8 % of studies: no method can learn a skewness from 3 to 8 seeds.
 - A verdict has a margin as well: no true null of the experiment's kind is called an effect in more than 3 % of studies.
 """
 
