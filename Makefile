@@ -2,6 +2,7 @@
 # make test   run every test
 # Both set up .venv first (hash-locked, once). Nothing but Python 3.11-3.13, make and git is needed.
 PYTHON ?= python3
+PRESET ?= laptop
 BIN := .venv/bin
 # Tiny matrices on few cores: idle OpenMP threads that spin cost up to ten times the work itself.
 export OMP_WAIT_POLICY = PASSIVE
@@ -12,7 +13,7 @@ setup:
 	@$(PYTHON) src/beyondbase/bootstrap.py
 
 book: setup
-	$(BIN)/beyondbase run passk-reversal --preset laptop
+	$(BIN)/beyondbase run passk-reversal --preset $(PRESET)
 	$(BIN)/beyondbase site
 
 site: setup

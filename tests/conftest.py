@@ -21,3 +21,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "runs"
     monkeypatch.setenv("BEYONDBASE_RUNS", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def smoke_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of runs for all tests that run notebooks: the first fills its cache, the others find it."""
+    return tmp_path_factory.mktemp("runs")

@@ -24,16 +24,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder of runs for this module: the first test fills the cache, the others find it."""
-    folder = tmp_path_factory.mktemp("runs")
-    former = os.environ.get("BEYONDBASE_RUNS")
-    os.environ["BEYONDBASE_RUNS"] = str(folder)
-    yield folder
-    if former is None:
-        del os.environ["BEYONDBASE_RUNS"]
-    else:
-        os.environ["BEYONDBASE_RUNS"] = former
+def runs(smoke_runs: Path) -> Path:
+    """The shared folder of runs, in force for this module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BEYONDBASE_RUNS", str(smoke_runs))
+        yield smoke_runs
 
 
 @pytest.fixture(scope="module", params=CLAIMS)
