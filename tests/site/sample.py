@@ -9,16 +9,51 @@ from pathlib import Path
 import altair as alt
 import nbformat
 import pandas as pd
+import yaml
+
+from beyondbase.book.charts import STATIC
 
 ROOT = Path(__file__).resolve().parents[2]
-PROSE = {
-    "index": "# Test book\n\nThe loss is {{ value:crossing-test.parts.loss.effect|pp }} points, the verdict "
-    "{{ verdict:crossing-test }}.\n\n{{ scoreboard }}\n",
-    "rerun": "# Rerun\n\n```bash\nbeyondbase run --all\n```\n\nWritten as `{{ value:claim.path|.3f }}`.\n",
-    "laboratory": "# Laboratory\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
-    "boundary": "# Boundary\n\nInline $p^{{n}}$ and\n\n$$\n1-\\frac{\\binom{n-c}{k}}{\\binom{n}{k}}\n$$ (eq-passk)\n\n"
-    "{{ chart:slider }}\n\nSee {eq}`eq-passk`.\n",
+TITLES = {
+    "crossing-test": "Two curves cross",
+    "local-test": "Only this machine ran it",
+    "never-test": "Nobody ran it",
+    "passk-reversal": "What the prose quotes",
 }
+PAGE = """# Sample page
+
+The loss is {{ value:crossing-test.parts.loss.effect|pp }} points, the verdict {{ verdict:crossing-test }}.
+
+{{ scoreboard }}
+
+Written as `{{ value:claim.path|.3f }}`. Inline $p^{{n}}$ and
+
+$$
+1-\\frac{\\binom{n-c}{k}}{\\binom{n}{k}}
+$$ (eq-sample)
+
+as in {eq}`eq-sample`:
+
+{{ chart:slider }}
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+
+
+class Anything(float):
+    """A number that has every entry: stands in for what the book's own prose quotes from records."""
+
+    def __getitem__(self, name: str) -> Anything:
+        return self
+
+
+class AnyRecord(dict):
+    """A record that has every entry."""
+
+    def __missing__(self, name: str) -> Anything:
+        return Anything(0.25)
 
 
 def claim(name: str, title: str) -> dict:
@@ -130,27 +165,32 @@ def notebook(path: Path, *charts: alt.TopLevelMixin) -> Path:
 
 
 def book(folder: Path) -> dict:
-    """A book in `folder` with the repository's own configuration and look; the keyword arguments of `site.build`."""
+    """A book in `folder`: this repository's configuration, look and prose, and a page and claims of test data.
+
+    Returns the keyword arguments of `site.build`.
+    """
     shutil.copyfile(ROOT / "_config.yml", folder / "_config.yml")
     shutil.copytree(ROOT / "book" / "_static", folder / "book" / "_static")
-    shutil.copyfile(ROOT / "book" / "_toc.yml", folder / "book" / "_toc.yml")
-    for name, text in PROSE.items():
-        (folder / "book" / f"{name}.md").write_text(text)
-    names = {
-        "crossing-test": "Two curves cross (test data)",
-        "local-test": "Only this machine ran it (test data)",
-        "never-test": "Nobody ran it (test data)",
-    }
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+    pages = [toc["root"], *(item["file"] for part in toc["parts"] for item in part["chapters"] if "file" in item)]
+    for name in pages:
+        real = ROOT / "book" / f"{name}.md"
+        (folder / "book" / f"{name}.md").write_text(real.read_text() if real.exists() else f"# Test page {name}\n")
+    toc["parts"][0]["chapters"].append({"file": "sample"})
+    (folder / "book" / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False))
+    (folder / "book" / "sample.md").write_text(PAGE)
     evidence = folder / "book" / "evidence"
     published = notebook(evidence / "crossing-test" / "gpu" / "notebook.ipynb", curves(), side_by_side())
     mine = notebook(folder / "runs" / "local-test" / "laptop" / "notebook.ipynb", curves())
+    quoted = {"laptop": {"record": AnyRecord(record("passk-reversal", "laptop")), "notebook": None}}
     return {
-        "claims": [claim(name, title) for name, title in names.items()],
+        "claims": [claim(name, f"{title} (test data)") for name, title in TITLES.items()],
         "records": {
             "crossing-test": {
                 "gpu": {"record": record("crossing-test", "gpu"), "notebook": published, "stale": ["beyondbase.test"]},
                 "laptop": {"record": record("crossing-test", "laptop"), "notebook": None, "stale": False},
-            }
+            },
+            "passk-reversal": quoted,
         },
         "local": {
             "crossing-test": {
@@ -159,5 +199,5 @@ def book(folder: Path) -> dict:
             },
             "local-test": {"laptop": {"record": record("local-test", "laptop", verdict="undecided"), "notebook": mine}},
         },
-        "charts": {"slider": slider},
+        "charts": {**STATIC, "slider": slider},
     }

@@ -81,7 +81,7 @@ def test_search_works_from_the_folder(built: Path, browser) -> None:
 
 def test_a_slider_redraws_and_keeps_its_place_when_the_window_changes(built: Path, browser) -> None:
     page = browser.new_page(viewport={"width": 1200, "height": 800})
-    page.goto((built / "boundary.html").as_uri())
+    page.goto((built / "sample.html").as_uri())
     page.wait_for_selector("figure.bb-chart[data-drawn=yes]")
     line = "figure.bb-chart .mark-line path"
     before = page.locator(line).get_attribute("d")

@@ -13,13 +13,22 @@ import altair as alt
 import pytest
 import sample
 
-from beyondbase.book.site_charts import bundle, figure, tables
+from beyondbase.book.site_charts import bundle, figure, specification, tables
 
 
 def spec_of(html: str) -> dict:
     found = re.findall(r'<script type="application/json" class="bb-spec">(.*?)</script>', html, re.S)
     assert len(found) == 1
     return json.loads(found[0])
+
+
+def test_the_specification_is_found_in_either_kind_of_output() -> None:
+    spec = json.loads(sample.curves().to_json())
+    assert specification({"data": {"application/vnd.vegalite.v6+json": spec}}) == spec
+    html = sample.curves().to_html(fullhtml=False, output_div="altair-viz-1", template="universal")
+    assert specification({"data": {"text/html": html}}) == spec
+    assert specification({"data": {"text/html": "<b>no chart</b>"}}) is None
+    assert specification({"text": "printed"}) is None
 
 
 @pytest.mark.parametrize("chart", [sample.curves, sample.side_by_side, sample.slider])

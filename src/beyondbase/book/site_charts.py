@@ -12,6 +12,7 @@ import functools
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -21,6 +22,7 @@ import vl_convert
 
 VEGALITE = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 MIME = "application/vnd.vegalite."
+EMBEDDED = re.compile(r"vegaEmbed\(outputDiv, spec, embedOpt\).*?\n\s*\}\)\((?=\{)", re.S)
 FALLBACK_WIDTH = 660
 
 
@@ -38,10 +40,16 @@ def bundle(cache: Path) -> Path:
 
 
 def specification(output: dict) -> dict | None:
-    """The Vega-Lite specification of a notebook output, None for any other output."""
-    for mime, spec in (output.get("data") or {}).items():
+    """The Vega-Lite specification of a notebook output, None for any other output.
+
+    Altair's default renderer writes HTML that loads four scripts from elsewhere; the specification is inside.
+    """
+    data = output.get("data") or {}
+    for mime, spec in data.items():
         if mime.startswith(MIME):
             return json.loads(spec) if isinstance(spec, str) else spec
+    if call := EMBEDDED.search(html := data.get("text/html", "")):
+        return json.JSONDecoder().raw_decode(html, call.end())[0]
     return None
 
 

@@ -107,6 +107,9 @@ def _output(output: Mapping, name: str, static: Path, place: str, errors: list[s
     if data is None:
         return [output]
     data = {mime: text for mime, text in data.items() if mime not in LIVE}
+    if outside := re.search(r"<(?:script|img|link|iframe)\b[^>]*(?:https?:)?//[^\s\"'>]+", data.get("text/html", "")):
+        errors.append(f"{place}: the output loads something from outside the site: {outside[0]}")
+        return []
     if "<table" in data.get("text/html", ""):
         data["text/html"] = tidy_tables(data["text/html"])
     return [nbformat.v4.new_output("display_data", data=data)] if data else []
@@ -160,7 +163,7 @@ def footer(claim: Mapping, run: Run | None, published: tuple[Run, ...], local: t
     blocks = []
     if control := claim.get("control"):
         what, must = (control.get("what"), control.get("must")) if isinstance(control, Mapping) else (control, None)
-        blocks += ["## Negative control", f"{what}" + (f" It must {must.rstrip('.')}." if must else "")]
+        blocks += ["## The control, as registered", f"{what}" + (f" It must {must.rstrip('.')}." if must else "")]
         result = (run.record.get("control") if run else None) or {}
         if reason := result.get("reason"):
             blocks.append(str(reason))

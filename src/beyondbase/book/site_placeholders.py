@@ -7,65 +7,67 @@ is collected for all pages first and then fails the build, one line each.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-KNOWN = ("value", "chart", "verdict", "scoreboard")
 BLOCKS = ("chart", "scoreboard")
 # `\frac{{a}}{{b}}` in a formula is no placeholder: one has spaces inside its braces, or a colon after its kind.
-PLACEHOLDER = re.compile(r"\{\{(?:\s+(?P<spaced>[^{}]*?)\s+|(?P<tight>[A-Za-z]+:[^{}]*?|scoreboard))\}\}")
+# A line may break inside one, because editors fill paragraphs.
+PLACEHOLDER = re.compile(r"\{\{(?:\s+(?P<spaced>[^{}]*?)\s+|(?P<tight>[A-Za-z]+:[^{}]*?|scoreboard)\s*)\}\}")
 FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,}|:{3,})\s*(?P<info>.*)$")
+CODE = re.compile(r"\{(code|raw|literal|math)")
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 
 @dataclass(frozen=True)
 class Found:
-    """One placeholder: where it stands in the line (columns), what it asks for, whether inside `$...$`."""
+    """One placeholder: its span in the text, its line, what it asks for, alone on its line?, in `$...$`?"""
 
     start: int
     end: int
-    text: str
+    line: int
     kind: str
     argument: str
     alone: bool
     in_formula: bool
 
 
-def prose_lines(text: str) -> Iterator[tuple[int, str, bool]]:
-    """(line number from 1, line, is it prose) for each line; lines of code blocks are not prose.
+def prose(text: str) -> str:
+    """`text` with code blocks, raw blocks and code spans blanked out; every character keeps its place.
 
     A fence whose info starts with a directive name holds prose, except the directives that hold code or raw text.
     """
     open_fences: list[tuple[str, bool]] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        fence = FENCE.match(line)
+    lines = []
+    for line in text.split("\n"):
         in_code = bool(open_fences) and open_fences[-1][1]
-        if fence:
+        if fence := FENCE.match(line):
             mark, info = fence["mark"], fence["info"].strip()
-            closes = (
-                open_fences and not info and mark[0] == open_fences[-1][0][0] and len(mark) >= len(open_fences[-1][0])
-            )
-            if closes:
+            last = open_fences[-1][0] if open_fences else ""
+            if last and not info and mark.startswith(last):
                 open_fences.pop()
+                in_code = True
             elif not in_code:
-                code = mark[0] != ":" and (not info.startswith("{") or re.match(r"\{(code|raw|literal|math)", info))
-                open_fences.append((mark, bool(code)))
-            yield number, line, not in_code and not closes and mark[0] == ":"
-        else:
-            yield number, line, not in_code
+                holds_prose = mark[0] == ":" or (info.startswith("{") and not CODE.match(info))
+                open_fences.append((mark, not holds_prose))
+                in_code = not holds_prose
+        lines.append(" " * len(line) if in_code else SPAN.sub(lambda span: " " * len(span[0]), line))
+    return "\n".join(lines)
 
 
-def placeholders(line: str) -> list[Found]:
-    """Every placeholder of a line of prose, from left to right, code spans apart."""
-    masked = SPAN.sub(lambda span: " " * len(span[0]), line)
+def placeholders(text: str) -> list[Found]:
+    """Every placeholder of a text, from first to last, those in code apart."""
+    masked = prose(text)
     found = []
     for match in PLACEHOLDER.finditer(masked):
-        inner = (match["spaced"] or match["tight"] or "").strip()
-        kind, _, argument = inner.partition(":")
         start, end = match.span()
-        alone = line.strip() == line[start:end]
-        formula = len(re.findall(r"(?<!\\)\$", masked[:start])) % 2 == 1
-        found.append(Found(start, end, line[start:end], kind.strip(), argument.strip(), alone, formula))
+        kind, _, argument = (match["spaced"] or match["tight"] or "").strip().partition(":")
+        before, after = masked[masked.rfind("\n", 0, start) + 1 : start], masked[end:].partition("\n")[0]
+        paragraph = masked[masked.rfind("\n\n", 0, start) + 1 : start]
+        formula = len(re.findall(r"(?<!\\)\$", paragraph)) % 2 == 1
+        alone = not before.strip() and not after.strip()
+        line = masked.count("\n", 0, start) + 1
+        found.append(Found(start, end, line, kind.strip(), argument.strip(), alone, formula))
     return found
 
 
@@ -75,18 +77,17 @@ def fill(text: str, where: str, make: dict[str, Callable[[str], str]], errors: l
     `where` is the page as the author knows it. LookupError and ValueError from `make`, unknown kinds, and block
     placeholders that share their line with other text are appended to `errors` as `where:line: placeholder: reason`.
     """
-    lines = []
-    for number, line, is_prose in prose_lines(text):
-        for found in reversed(placeholders(line)) if is_prose else ():
-            try:
-                new = _one(found, make)
-            except (LookupError, ValueError) as error:
-                reason = error.args[0] if error.args else type(error).__name__
-                errors.append(f"{where}:{number}: {found.text}: {reason}")
-                continue
-            line = line[: found.start] + new + line[found.end :]
-        lines.append(line)
-    return "\n".join(lines)
+    pieces, place = [], 0
+    for found in placeholders(text):
+        written = " ".join(text[found.start : found.end].split())
+        try:
+            new = _one(found, make)
+        except (LookupError, ValueError) as error:
+            errors.append(f"{where}:{found.line}: {written}: {error.args[0] if error.args else type(error).__name__}")
+            new = written
+        pieces += [text[place : found.start], new]
+        place = found.end
+    return "".join([*pieces, text[place:]])
 
 
 def _one(found: Found, make: dict[str, Callable[[str], str]]) -> str:
