@@ -15,10 +15,10 @@ from beyondbase.policy.sizes import SIZES, Size
 
 
 @SHAPES
-@pytest.mark.parametrize("theta", [10000.0, 100.0])
-def test_logits_agree_with_transformers(vocabulary, size, theta):
+@pytest.mark.parametrize(("length", "theta"), [(40, 10000.0), (40, 100.0), (90, 10000.0)])
+def test_logits_agree_with_transformers(vocabulary, size, length, theta):
     policy = lively(vocabulary, size, seed=1, theta=theta)
-    ids = torch.randint(vocabulary.size, (3, 40), generator=torch.Generator().manual_seed(2))
+    ids = torch.randint(vocabulary.size, (3, length), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         difference = (policy(ids) - in_transformers(policy)(ids).logits).abs().max()
     assert difference < 1e-4  # measured up to size small: 1.0e-5 with logits up to 7, 2e-6 with fresh weights
@@ -49,6 +49,15 @@ def test_padding_on_the_right_changes_nothing(vocabulary):
     ids = torch.tensor([[1, 3, 4, 5]])
     padded = F.pad(ids, (0, 9), value=vocabulary.pad_id)
     torch.testing.assert_close(policy(padded)[:, :4], policy(ids), atol=1e-5, rtol=0)
+
+
+@SHAPES
+def test_positions_that_are_not_wanted_change_nothing(vocabulary, size):
+    policy = lively(vocabulary, size, seed=15)
+    ids = torch.tensor([[1, 3, 4, 5, 3, 2]])
+    (whole, cache), (part, same) = policy.hidden(ids), policy.hidden(ids, 4)
+    torch.testing.assert_close(part, whole[:, 4:], atol=1e-5, rtol=0)
+    torch.testing.assert_close(same, cache)
 
 
 def test_norm_gradient_against_finite_differences():

@@ -48,6 +48,17 @@ def test_completions_of_one_prompt_may_differ_in_length(vocabulary):
     np.testing.assert_allclose(sequence_logprobs(policy, [1, 4], completions), expected, atol=2e-5)
 
 
+@SHAPES
+def test_long_contexts_score_as_in_a_full_forward(vocabulary, size):
+    policy = lively(vocabulary, size, seed=10)
+    prompt, completion = [1, *[3, 4, 5] * 25], [4, 3, 5, 5, 3, 4, 4, 2]
+    with torch.no_grad():
+        expected = reference_logprobs(in_transformers(policy), prompt, completion)
+    assert sequence_logprobs(policy, prompt, [completion])[0] == pytest.approx(expected.sum().item(), abs=2e-5)
+    logp = completion_logprobs(policy, [prompt], torch.tensor([[completion]]), torch.tensor([[8]]))
+    torch.testing.assert_close(logp[0, 0], expected, atol=1e-5, rtol=0)
+
+
 def test_probabilities_of_everything_sum_to_one(vocabulary):
     policy = lively(vocabulary, MULTI_HEAD, seed=4)
     words = [0, 1, 3, 4, 5]

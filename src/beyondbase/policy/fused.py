@@ -87,6 +87,25 @@ def project(layer: FusedLayer, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tenso
     return queries, keys, values
 
 
+def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Causal attention (B, T, H*D) of queries (B, H, T, D), the last T of the S positions of keys, values (B, K, S, D).
+
+    Written-out products for short contexts on a CPU, where the flash kernel takes half as long again.
+    """
+    (b, heads, t, channels), (_, groups, s, _) = queries.shape, keys.shape
+    if s > 64 or queries.device.type != "cpu":
+        visible = None if s == t else torch.ones(t, s, dtype=torch.bool, device=queries.device).tril(s - t)
+        mixed = F.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=visible, is_causal=visible is None, enable_gqa=heads != groups
+        )
+        return mixed.transpose(1, 2).flatten(2)
+    future = queries.new_full((t, s), -torch.inf).triu(s - t + 1).repeat(heads // groups, 1)
+    keys, values = keys.reshape(b * groups, s, channels), values.reshape(b * groups, s, channels)
+    grouped = queries.reshape(b * groups, -1, channels)
+    weights = torch.baddbmm(future, grouped, keys.transpose(1, 2), alpha=channels**-0.5).softmax(-1)
+    return (weights @ values).view(b, heads, t, channels).transpose(1, 2).flatten(2)
+
+
 def finish(layer: FusedLayer, x: Tensor, mixed: Tensor) -> Tensor:
     """Residual stream (..., d) after the attention output mixed (..., H*D) and the gated MLP are added."""
     x = x + F.linear(mixed, layer.out)

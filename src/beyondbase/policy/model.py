@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from beyondbase.policy.fused import FusedLayer, Heads, finish, interleave, normalise, project, rotary_table
+from beyondbase.policy.fused import FusedLayer, Heads, attend, finish, interleave, normalise, project, rotary_table
 from beyondbase.policy.sizes import Size, size_of
 
 if TYPE_CHECKING:
@@ -156,8 +156,11 @@ class Policy(nn.Module):
         hidden, _ = self.hidden(ids)
         return self.logits(hidden)
 
-    def hidden(self, ids: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Last residual stream (B, T, d) of ids (B, T), and each layer's keys and values (B, K, T, D)."""
+    def hidden(self, ids: Tensor, first: int = 0) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Last residual stream (B, T-first, d) of ids (B, T), and each layer's keys and values (B, K, T, D).
+
+        Only positions from `first` on are wanted: the last layer leaves out the others.
+        """
         self.check_length(ids.shape[1])
         rotary = self.rotary(0, ids.shape[1])
         x = F.embedding(ids, self.model.embed_tokens.weight)
@@ -166,8 +169,9 @@ class Policy(nn.Module):
             fused = layer.fused()
             q, k, v = (t.transpose(1, 2) for t in project(fused, x, rotary))
             cache.append((k, v))
-            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
-            x = finish(fused, x, mixed.transpose(1, 2).flatten(2))
+            if first and layer is self.model.layers[-1]:
+                x, q = x[:, first:], q[:, :, first:]
+            x = finish(fused, x, attend(q, k, v))
         return x, cache
 
     def logits(self, hidden: Tensor) -> Tensor:

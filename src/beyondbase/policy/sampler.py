@@ -39,15 +39,18 @@ def sample(
     max_tokens: int,
     generator: torch.Generator,
     temperature: float = 1.0,
-    max_batch: int = 512,
+    max_batch: int | None = None,
 ) -> Rollouts:
     """Draw n completions of each prompt, each ending at eos or after max_tokens tokens.
 
     Every draw inverts the cumulative distribution at a uniform number fixed in advance for (prompt, sample, position).
     So the same generator seed gives the same rollouts on one machine, and a row's tokens depend neither on `max_batch`
     nor on the other rows, but for the rounding of matrix products: a draw within about 1e-6 of a boundary may differ.
-    At most max_batch rows are computed at a time. Prompts include bos, in any mix of lengths.
+    At most max_batch rows are computed at a time (512 on a CPU, whose caches they fit; 8192 elsewhere). Prompts include
+    bos, in any mix of lengths.
     """
+    if max_batch is None:
+        max_batch = 512 if policy.device.type == "cpu" else 8192
     check_arguments(policy, prompts, n, max_tokens, temperature, max_batch)
     device, pad = policy.device, policy.vocabulary.pad_id
     uniforms = torch.rand(len(prompts), n, max_tokens, generator=generator, device=generator.device).to(device)
@@ -58,7 +61,8 @@ def sample(
         layers = [step_layer(layer.fused()) for layer in policy.model.layers]
         for members in chunks(prompts, max(1, max_batch // n)):
             index = torch.tensor(members, device=device)
-            prefix = policy.hidden(torch.tensor([prompts[i] for i in members], device=device))
+            ids = torch.tensor([list(prompts[i]) for i in members], device=device)
+            prefix = policy.hidden(ids, ids.shape[1] - 1)
             for column in range(0, n, max_batch):
                 columns = slice(column, min(n, column + max_batch))
                 drawn = sample_chunk(policy, layers, prefix, uniforms[index, columns], temperature)
@@ -99,11 +103,11 @@ def sample_chunk(
 ) -> tuple[Tensor, Tensor]:
     """Tokens and log-probabilities (p, m, L) after prompts of one length, from uniform numbers (p, m, L).
 
-    `prefix` is what `Policy.hidden` gives for the prompts.
+    `prefix` is what `Policy.hidden` gives for the prompts' last position.
     """
     p, m, length = uniforms.shape
     hidden, prompt_cache = prefix
-    start, vocabulary = hidden.shape[1], policy.vocabulary
+    start, vocabulary = prompt_cache[0][0].shape[2], policy.vocabulary
     uniforms = uniforms.permute(2, 0, 1).reshape(length, p * m)
     tokens = torch.full_like(uniforms, vocabulary.pad_id, dtype=torch.int64)
     logprobs = torch.zeros_like(uniforms)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from beyondbase.policy.fused import FusedLayer, finish, project
+from beyondbase.policy.fused import FusedLayer, attend, finish, project
 from beyondbase.policy.model import Policy
 
 Cache = list[tuple[Tensor, Tensor]]  # keys and values (rows, K, T, D) of each layer
@@ -81,7 +81,7 @@ def prefix_tree_logprobs(
     """
     length, start = tokens.shape[1], ids.shape[1]
     policy.check_length(start + length - 1)
-    hidden, cache = policy.hidden(ids)
+    hidden, cache = policy.hidden(ids, start - 1)
     last, total, node = hidden[:, -1], torch.zeros(len(ids), dtype=torch.float64, device=ids.device), problem
     for begin in range(0, length, SEGMENT):
         end = min(length, begin + SEGMENT)
@@ -123,8 +123,8 @@ def rollout_logprobs(policy: Policy, layers: list[FusedLayer], ids: Tensor, toke
     """Log-probabilities (P, n, L) of tokens (P, n, L) after prompts ids (P, T) of one length."""
     p, n, length = tokens.shape
     policy.check_length(ids.shape[1] + length - 1)
-    hidden, cache = policy.hidden(ids)
-    first = policy.logits(hidden[:, -1:]).log_softmax(-1).expand(p, n, -1).gather(2, tokens[:, :, :1])
+    hidden, cache = policy.hidden(ids, ids.shape[1] - 1)
+    first = policy.logits(hidden).log_softmax(-1).expand(p, n, -1).gather(2, tokens[:, :, :1])
     if length == 1:
         return first
     # expand, not repeat_interleave: its gradient is a plain sum
@@ -142,14 +142,12 @@ def extend(policy: Policy, layers: list[FusedLayer], cache: Cache, tokens: Tenso
     length = tokens.shape[1]
     x = F.embedding(tokens, policy.model.embed_tokens.weight)
     rotary = policy.rotary(start, start + length)
-    causal = torch.ones(length, start + length, dtype=torch.bool, device=tokens.device).tril(start)
     extended = []
     for layer, (past_keys, past_values) in zip(layers, cache, strict=True):
         q, k, v = (t.transpose(1, 2) for t in project(layer, x, rotary))
         k, v = torch.cat([past_keys, k], 2), torch.cat([past_values, v], 2)
         extended.append((k, v))
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=causal, enable_gqa=q.shape[1] != k.shape[1])
-        x = finish(layer, x, mixed.transpose(1, 2).flatten(2))
+        x = finish(layer, x, attend(q, k, v))
     return x, extended
 
 
