@@ -80,7 +80,7 @@ def orthogonalised(stack: Tensor, iterations: int = 5) -> Tensor:
     """
     x = stack / stack.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
     for _ in range(iterations):
-        gram = x @ x.mT
+        gram = torch.bmm(x, x.mT)
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
     return x
 
