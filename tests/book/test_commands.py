@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from beyondbase.book.site_check import check_site
+from beyondbase.book.site_check import check_site, chromium
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,4 +50,4 @@ def test_the_book_opens_without_fault_in_a_browser(checkout: Path) -> None:
     site = checkout / "_build" / "html"
     if not site.exists():
         pytest.skip("`make book` was not among the tests chosen")
-    assert check_site(site, browser=browser_at() is not None) == []
+    assert check_site(site, browser=chromium() is not None) == []
