@@ -24,7 +24,9 @@ def _complain(message: object) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="beyondbase", description="Does reinforcement learning widen what a language model can solve?")
+    parser = _Parser(
+        prog="beyondbase", description="Does reinforcement learning widen what a language model can solve?"
+    )
     parser.add_argument("--version", action="version", version=f"beyondbase {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
 
@@ -56,7 +58,9 @@ def _run(options: argparse.Namespace) -> int:
     from .book.parameters import assigned
 
     if options.all == bool(options.claims):
-        raise ValueError(f"name claims or --all, not {'both' if options.all else 'neither'}; there are: {', '.join(load())}")
+        raise ValueError(
+            f"name claims or --all, not {'both' if options.all else 'neither'}; there are: {', '.join(load())}"
+        )
     if options.jobs < 0:
         raise ValueError(f"--jobs {options.jobs}: must be 0 (one a core) or more")
     settings = assigned(options.set)

@@ -14,7 +14,9 @@ def root() -> Path:
     named = os.environ.get("BEYONDBASE_ROOT")
     top = Path(named) if named else Path(__file__).resolve().parents[2]
     if not (top / "book" / "claims.yml").is_file():
-        raise FileNotFoundError(f"{top} is not a checkout of this book (no book/claims.yml); set BEYONDBASE_ROOT to one")
+        raise FileNotFoundError(
+            f"{top} is not a checkout of this book (no book/claims.yml); set BEYONDBASE_ROOT to one"
+        )
     return top.resolve()
 
 

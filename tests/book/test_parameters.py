@@ -12,13 +12,13 @@ from beyondbase.book import running
 from beyondbase.book.claims import load
 from beyondbase.book.parameters import BadParameter, assigned, checked, declared
 
-CELL = '''
+CELL = """
 preset: str = "smoke"  # name of the preset
 size: str = "tiny"  # model size {tiny, small}
 seeds: int = 3  # training runs [2, 64]
 rate: float = 0.1  # learning rate [0.001, 1]
 operands: list = [3, 4]  # numbers [2, 6]
-'''
+"""
 
 
 @pytest.fixture(scope="module")

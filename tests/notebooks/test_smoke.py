@@ -1,4 +1,4 @@
-"""Every claim's notebook at preset smoke: through the command line, plain papermill, and nbval; killed and completed."""
+"""Every notebook at preset smoke: by the command line, by plain papermill, by nbval; killed and completed."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def test_nbval_finds_the_same_outputs_again(run: evidence.Evidence, tmp_path: Pa
 def test_source_notebooks_carry_no_outputs_and_presets_match_their_defaults(root: Path) -> None:
     for claim in load().values():
         notebook = nbformat.read(root / "notebooks" / claim.notebook, as_version=4)
-        assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+        assert all(
+            not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code"
+        )
         longest = max((len(c.source.splitlines()), i) for i, c in enumerate(notebook.cells) if c.cell_type == "code"
                       and "parameters" not in c.metadata.get("tags", []))  # fmt: skip
         assert longest[0] <= 20, f"{claim.notebook}: cell {longest[1]} has {longest[0]} lines"

@@ -41,7 +41,13 @@ def examine() -> dict[str, Any]:
         "browser_for_site_tests": browser,
         "tokens_per_second": {size: round(value) for size, value in speed.items()},
         "costs": [
-            {"claim": claim, "preset": preset, "steps": steps["count"], "needs_gpu": steps["gpu"], "seconds": cost(steps, speed)}
+            {
+                "claim": claim,
+                "preset": preset,
+                "steps": steps["count"],
+                "needs_gpu": steps["gpu"],
+                "seconds": cost(steps, speed),
+            }
             for claim, presets in plans.items()
             for preset, steps in presets.items()
         ],
@@ -121,5 +127,3 @@ def _duration(seconds: float) -> str:
         if seconds < limit:
             return f"{max(1, round(seconds / size))} {unit}"
     return f"{round(seconds / 86_400)} days"
-
-

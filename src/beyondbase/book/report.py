@@ -16,12 +16,17 @@ DAY = 86_400
 def conclusion(found: evidence.Evidence) -> str:
     """The verdict of a run in a few lines, with intervals, control and where the evidence lies."""
     record = found.record
-    lines = [f"  {name:8} pass@{part['k']:<5} {_points(part):>24}  {part['verdict']}" for name, part in record["parts"].items()]
+    lines = [
+        f"  {name:8} pass@{part['k']:<5} {_points(part):>24}  {part['verdict']}"
+        for name, part in record["parts"].items()
+    ]
     control = record["control"]
     lines.append(f"  {'control':8} pass@{control['k']:<5} {_points(control):>24}  {control['verdict']}")
     told = f"verdict: {record['verdict']} ({record['reason']}); {record['seeds']} seeds, {record['problems']} problems"
     spent = f"{record['seconds']:.0f} s, steps that took {record['work_seconds']:.0f} s of one core"
-    note = "\n  a smoke run proves that everything runs; its verdict means nothing" if record["preset"] == "smoke" else ""
+    note = (
+        "\n  a smoke run proves that everything runs; its verdict means nothing" if record["preset"] == "smoke" else ""
+    )
     return "\n".join([*lines, f"  {told}", f"  {spent}; evidence: {_short(found.folder)}"]) + note
 
 
@@ -37,27 +42,29 @@ def _claim(claim: Claim) -> dict[str, Any]:
             record = found.record
             head = record["parts"][claim.headline]
             created = datetime.strptime(record["created"], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
-            rows.append({
-                "preset": preset,
-                "published": published,
-                "verdict": record["verdict"],
-                "reason": record["reason"],
-                "statistic": claim.parts[claim.headline].statistic,
-                "effect": head["effect"],
-                "low": head["low"],
-                "high": head["high"],
-                "parts": record["parts"],
-                "control": record["control"],
-                "seeds": record["seeds"],
-                "problems": record["problems"],
-                "seconds": record["seconds"],
-                "device": record["device"],
-                "created": record["created"],
-                "age_days": round((datetime.now(UTC) - created).total_seconds() / DAY, 2),
-                "same_rule": record["rule"] == claim.rule,
-                "outdated": found.outdated(),
-                "record": _short(found.folder / evidence.RECORD),
-            })
+            rows.append(
+                {
+                    "preset": preset,
+                    "published": published,
+                    "verdict": record["verdict"],
+                    "reason": record["reason"],
+                    "statistic": claim.parts[claim.headline].statistic,
+                    "effect": head["effect"],
+                    "low": head["low"],
+                    "high": head["high"],
+                    "parts": record["parts"],
+                    "control": record["control"],
+                    "seeds": record["seeds"],
+                    "problems": record["problems"],
+                    "seconds": record["seconds"],
+                    "device": record["device"],
+                    "created": record["created"],
+                    "age_days": round((datetime.now(UTC) - created).total_seconds() / DAY, 2),
+                    "same_rule": record["rule"] == claim.rule,
+                    "outdated": found.outdated(),
+                    "record": _short(found.folder / evidence.RECORD),
+                }
+            )
     return {
         "id": claim.id,
         "title": claim.title,

@@ -106,4 +106,6 @@ def _failure(error: papermill.PapermillExecutionError, executed: Path, target: P
         return ValueError(" ".join(str(error.evalue).split()))
     left = target.with_name(f"{target.name}-failed.ipynb")
     os.replace(executed, left)
-    return RunFailed(f"{error.ename}: {' '.join(str(error.evalue).split())[:300]} (the notebook as far as it came: {left})")
+    return RunFailed(
+        f"{error.ename}: {' '.join(str(error.evalue).split())[:300]} (the notebook as far as it came: {left})"
+    )

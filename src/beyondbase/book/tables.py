@@ -58,18 +58,20 @@ def crossing_record(meeting: Crossing) -> dict[str, float | None]:
 def solve_probabilities(task: Any, problems: Sequence, base: np.ndarray, rl: np.ndarray) -> pd.DataFrame:
     """Each problem under each seed: problem, difficulty, base, rl (probabilities), solutions, example, seed."""
     solutions = task.solutions_many(problems)
-    facts = pd.DataFrame({
-        "problem": [problem.prompt for problem in problems],
-        "difficulty": [problem.difficulty for problem in problems],
-        "solutions": [len(texts) for texts in solutions],
-        "example": [texts[0] for texts in solutions],
-    })
+    facts = pd.DataFrame(
+        {
+            "problem": [problem.prompt for problem in problems],
+            "difficulty": [problem.difficulty for problem in problems],
+            "solutions": [len(texts) for texts in solutions],
+            "example": [texts[0] for texts in solutions],
+        }
+    )
     each = [facts.assign(seed=s + 1, base=np.exp(base[s]), rl=np.exp(rl[s])) for s in range(len(base))]
     return pd.concat(each, ignore_index=True)
 
 
 def through_training(path: Mapping[int, np.ndarray], ks: Sequence[int], condition: str = "rl") -> pd.DataFrame:
-    """pass@k after each number of updates: step, k, condition, mean, low, high; from log p (seeds, problems) by step."""
+    """pass@k after every number of updates: step, k, condition, mean, low, high; from log p (seeds, problems)."""
     rows = [_bands(pass_at_k_from_logp(logp, ks), ks, SHARES).assign(step=step) for step, logp in path.items()]
     return pd.concat(rows, ignore_index=True).assign(condition=condition)
 
@@ -102,11 +104,9 @@ def attempts(written: Mapping[str, pd.DataFrame], *, problems: int, each: int) -
 
 
 def agreement(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], n: int) -> pd.DataFrame:
-    """Sampled against exact pass@k by model and k <= n: model, k, exact, sampled, standard errors (their difference)."""
+    """Sampled against exact pass@k: model, k <= n, exact, sampled, standard errors (of their difference)."""
     ks = [k for k in (1, 4, 16, 64, 256, 1024, 4096) if k <= n]
-    rows = [
-        (name, k, *agreement_with_exact(logp, counts, n, k)) for name, (logp, counts) in pairs.items() for k in ks
-    ]
+    rows = [(name, k, *agreement_with_exact(logp, counts, n, k)) for name, (logp, counts) in pairs.items() for k in ks]
     return pd.DataFrame(rows, columns=["model", "k", "exact", "sampled", "standard errors"])
 
 

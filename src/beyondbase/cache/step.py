@@ -16,6 +16,7 @@ import shutil
 import textwrap
 import time
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +28,7 @@ from .fingerprint import digest, meaning, sources
 from .sealed import Damaged, check, sealing
 
 log = logging.getLogger("beyondbase.cache")
+PACKAGES = ("torch", "numpy")
 gathered: set[str] = set()  # folders this process has seen to and spoken of; reading them again is no news
 CLUSTER = "BEYONDBASE_CLUSTER"  # unset: this machine; "slurm": every step becomes a job; see exca's TaskInfra
 
@@ -74,10 +76,14 @@ class Step(pydantic.BaseModel):
 
     @classmethod
     def code(cls, values: dict[str, Any]) -> dict[str, str]:
-        """Fingerprints of the step's own class, of the modules it names, and of those its values (a task) come from."""
+        """Fingerprints of the step's own class, of the modules it names, and of those its values (a task) come from.
+
+        The versions of the packages that do the arithmetic are among them.
+        """
         own = hashlib.sha256(meaning(textwrap.dedent(inspect.getsource(cls))).encode()).hexdigest()
         modules = {*cls.modules, *_homes(values.values(), besides=cls.__module__)}
-        return {f"{cls.__module__}.{cls.__name__}": own, **sources(*sorted(modules))}
+        packages = {f"package {name}": version(name) for name in PACKAGES}
+        return {f"{cls.__module__}.{cls.__name__}": own, **packages, **sources(*sorted(modules))}
 
     def make(self, folder: Path) -> None:
         """Write the step's files into an empty folder."""
@@ -166,7 +172,9 @@ class Step(pydantic.BaseModel):
         """Why the step has to be made: the difference to the nearest one made before."""
         new = self.note()
         known = [differences(old, new) for old in self._neighbours()]
-        nearest = min(known, key=lambda said: (sum(not line.startswith("code of") for line in said), len(said)), default=None)
+        nearest = min(
+            known, key=lambda said: (sum(not line.startswith("code of") for line in said), len(said)), default=None
+        )
         if nearest is None:
             return f"making  {self.title()}: first of its kind here"
         return f"making  {self.title()}: " + ("; ".join(nearest[:4]) or "its files were gone")
