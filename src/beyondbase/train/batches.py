@@ -11,10 +11,14 @@ from torch import Tensor
 
 
 class Rectangle(NamedTuple):
-    """Rows of about one length: inputs (B, T) and what should follow them (B, T), IGNORED where there is no loss."""
+    """Rows of about one length: inputs (B, T), and from position `first` on what should follow them (B, T - first).
+
+    `first` is where the shortest prompt ends: no row has a loss before it. Targets are IGNORED where there is none.
+    """
 
     inputs: Tensor
     targets: Tensor
+    first: int
 
 
 IGNORED = -100  # cross_entropy's own default
@@ -53,5 +57,7 @@ def rectangles(
         for place, row in enumerate(group):
             ids[place, : len(texts[row])] = texts[row]
             targets[place, len(prompts[row]) : len(texts[row])] = completions[row]
-        result.append(Rectangle(*(torch.from_numpy(x).to(device) for x in (ids[:, :-1].copy(), targets[:, 1:].copy()))))
+        first = min(len(prompts[row]) for row in group) - 1
+        inputs, targets = (np.ascontiguousarray(x) for x in (ids[:, :-1], targets[:, first + 1 :]))
+        result.append(Rectangle(torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device), first))
     return result

@@ -105,6 +105,6 @@ def accumulate(policy: Policy, batch: list[Rectangle], step: int = 0) -> float:
 
 def completion_loss(policy: Policy, part: Rectangle) -> Tensor:
     """Summed cross-entropy of the completion tokens; the output layer sees their positions only."""
-    hidden, _ = policy.hidden(part.inputs)
+    hidden, _ = policy.hidden(part.inputs, part.first)
     written = part.targets != IGNORED
     return F.cross_entropy(policy.logits(hidden[written]), part.targets[written], reduction="sum")
