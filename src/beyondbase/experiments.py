@@ -1,6 +1,6 @@
 """The cached steps that notebooks compose: pre-train, reinforce, measure exactly, sample.
 
-    base = Pretrain(task=Countdown(operands=(3, 4)), tokens=3_000_000, seed=1)
+    base = Pretrain(task=Countdown(operands=(3, 4)), tokens=1_000_000, seed=1)
     rl = Reinforce(base=base, task=base.task, steps=100, seed=1)
     exact = Exact(policy=rl, problems=HeldOut(task=base.task, count=200, seed=2))
     solve_log_probability([exact])
@@ -51,9 +51,9 @@ class Pretrain(Step):
     kind: Literal["pretrain"] = "pretrain"
     task: AnyTask
     size: Literal["tiny", "small", "medium", "large"] = "tiny"
-    tokens: Count = 3_000_000
-    batch_size: Count = 256
-    learning_rate: Rate = 4e-3
+    tokens: Count = 1_000_000
+    batch_size: Count = 64
+    learning_rate: Rate = 8e-3
     seed: int
     device: Device = "cpu"
 

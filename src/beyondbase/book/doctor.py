@@ -82,7 +82,7 @@ def forward_speed(size: str) -> float:
     """Tokens a second that pass forward through a model of that size on one core, measured for about a second."""
     import torch
 
-    from ..policy import Policy
+    from ..policy.model import Policy
     from ..tasks import Countdown
 
     threads = torch.get_num_threads()
