@@ -120,17 +120,18 @@ def publish(evidence: Evidence) -> Path:
 
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook without what differs between two equal runs: times, random ids, progress bars, warnings' streams."""
+    ran = 0
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
-        keep = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
-        cell.metadata = nbformat.from_dict(keep)
+        cell.metadata = nbformat.from_dict({"tags": cell.metadata.tags} if cell.metadata.get("tags") else {})
         if cell.cell_type != "code":
             continue
-        cell.execution_count = None
+        ran += 1
+        cell.execution_count = ran
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
         for output in cell.outputs:
             if output.output_type == "execute_result":
-                output.execution_count = None
+                output.execution_count = ran
             if "metadata" in output:
                 output.metadata = nbformat.from_dict({})
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
