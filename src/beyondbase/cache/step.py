@@ -7,6 +7,7 @@ fields, the keys of its inputs. Each use says on the log why it was reused or re
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import json
@@ -49,6 +50,11 @@ def differences(old: dict, new: dict) -> list[str]:
     return said + ([f"code of {', '.join(changed)} changed"] if changed else [])
 
 
+@functools.cache
+def _own_code(cls: type) -> str:
+    return hashlib.sha256(meaning(textwrap.dedent(inspect.getsource(cls))).encode()).hexdigest()
+
+
 def _homes(values: Iterable[Any], besides: str) -> set[str]:
     """Modules of this package in which the models among the values are defined, models inside them included."""
     homes: set[str] = set()
@@ -80,10 +86,9 @@ class Step(pydantic.BaseModel):
 
         The versions of the packages that do the arithmetic are among them.
         """
-        own = hashlib.sha256(meaning(textwrap.dedent(inspect.getsource(cls))).encode()).hexdigest()
         modules = {*cls.modules, *_homes(values.values(), besides=cls.__module__)}
         packages = {f"package {name}": version(name) for name in PACKAGES}
-        return {f"{cls.__module__}.{cls.__name__}": own, **packages, **sources(*sorted(modules))}
+        return {f"{cls.__module__}.{cls.__name__}": _own_code(cls), **packages, **sources(*sorted(modules))}
 
     def make(self, folder: Path) -> None:
         """Write the step's files into an empty folder."""
