@@ -118,6 +118,15 @@ def test_trees_stand_side_by_side_where_there_is_room(width: int, headings: int,
     assert across <= width + 1
 
 
+def test_solutions_of_five_steps_get_the_whole_width() -> None:
+    text = ", ".join(["12+24=36"] * 5)
+    paths = pd.DataFrame({"panel": ["far: 6 numbers"], "text": [text], "base": [0.2], "rl": [0.1], "correct": [True]})
+    found = drawn.texts(drawn.svg(charts.solution_tree(charts.tree_layout(paths)), 720))
+    assert len([said for said, _, _ in found if said.startswith("far:")]) == 2
+    places = sorted({round(x) for said, x, _ in found if said == "12+24=36"})
+    assert len(places) == 5 and min(np.diff(places)) > 60
+
+
 def test_every_edge_is_drawn_for_both_models() -> None:
     tree = charts.tree_layout(path_table())
     assert len(drawn.lines(drawn.svg(charts.solution_tree(tree)))) == (tree["kind"] != "root").sum()

@@ -13,8 +13,9 @@ HEADER, ROW = 50, 17  # pixels: the two lines above a tree, one leaf on a phone
 LABEL_AT = 0.33  # the share of a column in which an edge bends; the rest is straight and carries the step
 FAINTEST = 6  # decades of probability that widths and opacities tell apart
 
-# Geometry in Vega expressions, so that four trees stand 2 x 2 on a desktop and one below the other on a phone.
-NARROW = "width < 560"
+# Geometry in Vega expressions, so that four trees stand 2 x 2 on a desktop and one below the other on a phone, or where
+# solutions of five steps need the whole width.
+NARROW = "(width < 560 || datum.deepest > 4)"
 SLOT = f"({NARROW} ? 2 * datum.row + datum.column : datum.row)"
 SLOT_WIDTH = f"({NARROW} ? width : (width - 28) / 2)"
 LEFT = f"({NARROW} ? 0 : datum.column * ({SLOT_WIDTH} + 28))"
@@ -64,6 +65,7 @@ def prepare(tree: pd.DataFrame) -> pd.DataFrame:
     data = tree.assign(order=order).sort_values("order", kind="stable")[COLUMNS]
     data["row"] = data["panel"].map(list(dict.fromkeys(tree["panel"])).index)
     data["column"] = data["model"].map(MODELS.index)
+    data["deepest"] = data["columns"].max()
     data["hue"] = data["model"].map({"base": BLUE, "rl": VERMILLION}).where(data["correct"], GREY)
     data["share"] = ["✓ " if right else "✗ " for right in data["correct"]] + data["mass"].map(odds)
     data["under base"], data["after RL"] = data["base"].map(odds), data["rl"].map(odds)

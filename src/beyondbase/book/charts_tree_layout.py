@@ -108,7 +108,7 @@ def one_tree(panel: str, group: pd.DataFrame, shown: int, wrong_shown: int) -> l
     depth = int(paths["text"].str.count(", ").max()) + 1
     hidden = right.drop(index=kept.index, errors="ignore")
     if number := number + len(hidden):
-        label = f"{number} other correct solution{'s' if number > 1 else ''}"
+        label = f"{number:,} other correct solution{'s' if number > 1 else ''}"
         masses = tuple(float(hidden[model].sum()) + extra for model, extra in zip(MODELS, summed, strict=True))
         root.children["rest"] = Node(label, label, depth, True, "rest", masses)
     wrong_listed = kept[~kept["correct"]]
