@@ -106,6 +106,14 @@ def test_a_changed_notebook_makes_evidence_outdated_and_prose_does_not(checkout:
     assert found.outdated() == ["notebooks/01-passk-reversal.ipynb"]
 
 
+def test_a_record_rests_on_experiments_and_measures_alike(checkout: Path) -> None:
+    from beyondbase.book.study import MODULES
+
+    code = evidence.code_of([*MODULES, "beyondbase.gone"], "01-passk-reversal.ipynb")
+    wanted = {"beyondbase.experiments", "beyondbase.train.grpo", "beyondbase.measure.intervals", "beyondbase.tasks.base"}
+    assert wanted <= code.keys() and "beyondbase.gone" not in code
+
+
 def test_two_equal_executions_normalise_to_the_same_notebook() -> None:
     def execution(stamp: str, count: int) -> nbformat.NotebookNode:
         outputs = [

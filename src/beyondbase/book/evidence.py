@@ -16,7 +16,7 @@ import nbformat
 import pandas as pd
 
 from .. import paths
-from ..cache.fingerprint import SOURCE, meaning, sources
+from ..cache.fingerprint import file_of, meaning, sources
 from ..cache.sealed import Damaged, check, sealing
 
 RECORD, VALUES, NOTEBOOK = "record.json", "values.parquet", "notebook.ipynb"
@@ -51,7 +51,7 @@ class Evidence:
 
 def code_of(modules: list[str], notebook: str) -> dict[str, str]:
     """Fingerprints of the modules a claim rests on (and all they import) and of its notebook's code."""
-    known = [name for name in modules if SOURCE.joinpath(*name.split(".")[1:]).with_suffix(".py").exists()]
+    known = [name for name in modules if file_of(name)]  # a module that is gone makes the record older, not unreadable
     path = paths.root() / "notebooks" / notebook
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     text = "\n".join(meaning(cell) for cell in cells)

@@ -41,7 +41,8 @@ def meaning(source: str) -> str:
     return "\n".join(line for line in kept if line)
 
 
-def _file_of(module: str, source: Path) -> Path | None:
+def file_of(module: str, source: Path = SOURCE) -> Path | None:
+    """The file of one of the package's modules (of a package, its `__init__`), None where there is none."""
     base = source.joinpath(*module.split(".")[1:])
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
@@ -60,7 +61,7 @@ def _imports(module: str, path: Path, source: Path) -> set[str]:
             name = ".".join(part for part in (parent, node.module) if part)
             found.add(name)
             found.update(f"{name}.{alias.name}" for alias in node.names)
-    return {name for name in found if name.split(".")[0] == PACKAGE and name != PACKAGE and _file_of(name, source)}
+    return {name for name in found if name.split(".")[0] == PACKAGE and name != PACKAGE and file_of(name, source)}
 
 
 @functools.lru_cache
@@ -74,7 +75,7 @@ def sources(*modules: str, source: Path = SOURCE) -> dict[str, str]:
         module = waiting.pop()
         if module in found:
             continue
-        path = _file_of(module, source)
+        path = file_of(module, source)
         if path is None:
             raise ValueError(f"module {module!r} is not in {source}; name one of the package's own modules")
         found[module] = hashlib.sha256(meaning(path.read_text()).encode()).hexdigest()
