@@ -110,8 +110,8 @@ def test_a_record_rests_on_experiments_and_measures_alike(checkout: Path) -> Non
     from beyondbase.book.study import MODULES
 
     code = evidence.code_of([*MODULES, "beyondbase.gone"], "01-passk-reversal.ipynb")
-    wanted = {"beyondbase.experiments", "beyondbase.train.grpo", "beyondbase.measure.intervals", "beyondbase.tasks.base"}
-    assert wanted <= code.keys() and "beyondbase.gone" not in code
+    assert {"beyondbase.experiments", "beyondbase.train.grpo", "beyondbase.measure.intervals"} <= code.keys()
+    assert "beyondbase.tasks.countdown" in code and "beyondbase.gone" not in code
 
 
 def test_two_equal_executions_normalise_to_the_same_notebook() -> None:
