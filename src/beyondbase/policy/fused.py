@@ -72,10 +72,19 @@ def normalise(x: Tensor) -> Tensor:
     return Normalise.apply(x)
 
 
+def linear(x: Tensor, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (..., in) by a matrix (out, in), or x (S, ..., in) of S policies, each by its own of a stack (S, out, in)."""
+    if matrix.ndim == 2:
+        return F.linear(x, matrix, bias)
+    rows = x.flatten(1, -2)
+    product = torch.bmm(rows, matrix.mT) if bias is None else torch.baddbmm(bias[:, None], rows, matrix.mT)
+    return product.view(*x.shape[:-1], -1)
+
+
 def project(layer: FusedLayer, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Rotated queries (..., H, D), rotated keys (..., K, D) and values (..., K, D) of hidden states x (..., d)."""
     heads = layer.heads
-    qkv = F.linear(normalise(x), layer.qkv, layer.qkv_bias)
+    qkv = linear(normalise(x), layer.qkv, layer.qkv_bias)
     qkv = qkv.view(*x.shape[:-1], heads.query + 2 * heads.key, heads.channels)
     # One split, not slices: each slice's gradient is a zero-filled copy of the whole.
     turning, values = qkv.split([heads.query + heads.key, heads.key], -2)
@@ -94,9 +103,9 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """
     (b, heads, t, channels), (_, groups, s, _) = queries.shape, keys.shape
     if s > 64 or queries.device.type != "cpu":
-        visible = None if s == t else torch.ones(t, s, dtype=torch.bool, device=queries.device).tril(s - t)
+        visible = None if t in (1, s) else torch.ones(t, s, dtype=torch.bool, device=queries.device).tril(s - t)
         mixed = F.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=visible, is_causal=visible is None, enable_gqa=heads != groups
+            queries, keys, values, attn_mask=visible, is_causal=s == t, enable_gqa=heads != groups
         )
         return mixed.transpose(1, 2).flatten(2)
     future = queries.new_full((t, s), -torch.inf).triu(s - t + 1).repeat(heads // groups, 1)
@@ -108,6 +117,6 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
 def finish(layer: FusedLayer, x: Tensor, mixed: Tensor) -> Tensor:
     """Residual stream (..., d) after the attention output mixed (..., H*D) and the gated MLP are added."""
-    x = x + F.linear(mixed, layer.out)
+    x = x + linear(mixed, layer.out)
     y = normalise(x)
-    return x + F.linear(F.silu(F.linear(y, layer.gate)) * F.linear(y, layer.up), layer.down)
+    return x + linear(F.silu(linear(y, layer.gate)) * linear(y, layer.up), layer.down)

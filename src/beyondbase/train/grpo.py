@@ -13,7 +13,7 @@ import torch
 from tqdm import trange
 
 from beyondbase.policy.model import Policy
-from beyondbase.policy.sampler import sample
+from beyondbase.policy.sampler import Rollouts, sample
 from beyondbase.tasks.base import Problem, Task
 from beyondbase.tasks.seeds import derive_seed
 from beyondbase.train.advantages import group_normalised
@@ -96,19 +96,35 @@ def gather(
     policy: Policy, task: Task, prompts_per_step: int, rollouts: int, reward: str, seed: int, step: int
 ) -> Experience:
     """Fresh problems, as random play meets them, and the policy's graded samples; everything follows from the seed."""
-
-    def stream(name: str) -> int:
-        return derive_seed("reinforce", seed, name, step)
-
-    games = task.games(prompts_per_step, split="train", seed=stream("problems"))
-    problems: list[Problem] = [problem for problem, _ in games]
+    problems = fresh_problems(task, prompts_per_step, seed, step)
     prompts = [task.prompt_ids(problem) for problem in problems]
-    generator = torch.Generator(policy.device).manual_seed(stream("rollouts"))
+    generator = torch.Generator(policy.device).manual_seed(stream(seed, "rollouts", step))
     drawn = sample(policy, prompts, rollouts, max_tokens=task.max_completion_tokens, generator=generator)
     require_finite(
         drawn.logprobs.sum().item(), step=step, quantity="sum of the rollouts' log-probabilities", fix=LOWER
     )
-    rng = np.random.default_rng(stream("rewards"))
+    return graded(task, problems, prompts, drawn, reward, seed, step)
+
+
+def stream(seed: int, name: str, step: int) -> int:
+    """The seed of one random stream of one step."""
+    return derive_seed("reinforce", seed, name, step)
+
+
+def fresh_problems(task: Task, count: int, seed: int, step: int) -> list[Problem]:
+    return [problem for problem, _ in task.games(count, split="train", seed=stream(seed, "problems", step))]
+
+
+def graded(
+    task: Task,
+    problems: Sequence[Problem],
+    prompts: list[list[int]],
+    drawn: Rollouts,
+    reward: str,
+    seed: int,
+    step: int,
+) -> Experience:
+    rng = np.random.default_rng(stream(seed, "rewards", step))
     rewards = REWARDS[reward](task, problems, drawn.tokens.cpu().numpy(), drawn.lengths.cpu().numpy(), rng)
     return Experience(prompts, drawn, rewards, group_normalised(rewards))
 

@@ -40,9 +40,13 @@ def policy_loss(
 @torch.no_grad()
 def clip_fraction(logp: Tensor, old_logp: Tensor, advantages: Tensor, mask: Tensor, clip: float) -> float:
     """The share of tokens whose gradient the clip removes: their ratio is past the bound that A pushes it to."""
+    return token_mean(beyond_clip(logp, old_logp, advantages, clip).to(mask.dtype), mask).item()
+
+
+def beyond_clip(logp: Tensor, old_logp: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """Which tokens (..., L) have a ratio past the bound that A pushes it to."""
     ratio = torch.exp(logp - old_logp)
-    beyond = ((advantages > 0) & (ratio > 1.0 + clip)) | ((advantages < 0) & (ratio < 1.0 - clip))
-    return token_mean(beyond.to(mask.dtype), mask).item()
+    return ((advantages > 0) & (ratio > 1.0 + clip)) | ((advantages < 0) & (ratio < 1.0 - clip))
 
 
 @torch.no_grad()
@@ -51,5 +55,10 @@ def kl_estimate(logp: Tensor, old_logp: Tensor, mask: Tensor) -> float:
 
     Source: the k3 estimator of Schulman, "Approximating KL divergence" (2020).
     """
+    return token_mean(k3(logp, old_logp), mask).item()
+
+
+def k3(logp: Tensor, old_logp: Tensor) -> Tensor:
+    """(r - 1) - log r of each token."""
     log_ratio = logp - old_logp
-    return token_mean(torch.expm1(log_ratio) - log_ratio, mask).item()
+    return torch.expm1(log_ratio) - log_ratio

@@ -68,8 +68,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def wide(matrix: Tensor) -> Tensor:
-    """The matrix, or its transpose where it has more rows than columns."""
-    return matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
+    """The matrix (..., rows, columns), or its transpose where it has more rows than columns."""
+    return matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
 
 
 def orthogonalised(stack: Tensor, iterations: int = 5) -> Tensor:

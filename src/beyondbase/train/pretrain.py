@@ -80,14 +80,20 @@ def rate_at(done: float, stride: float = 0.0) -> float:
 
 def batches(task: Task, batch_size: int, seed: int, device: torch.device) -> Iterator[tuple[list[Rectangle], int]]:
     """Endless batches of `batch_size` fresh games of the train split, each with its number of tokens."""
+    for prompts, completions in games(task, batch_size, seed):
+        size = sum(map(len, prompts)) + sum(map(len, completions))
+        yield rectangles(prompts, completions, task.vocabulary.pad_id, device), size
+
+
+def games(task: Task, batch_size: int, seed: int) -> Iterator[tuple[list[list[int]], list[list[int]]]]:
+    """Endless prompts and completions, as ids, of `batch_size` fresh games of the train split at a time."""
     rng = np.random.default_rng(derive_seed("pretrain", "games", seed))
     count = batch_size * max(1, GAMES_AT_ONCE // batch_size)
     while True:
         prompts, completions = task.encoded_games(count, "train", rng)
         for start in range(0, count, batch_size):
             rows = slice(start, start + batch_size)
-            size = sum(map(len, prompts[rows])) + sum(map(len, completions[rows]))
-            yield rectangles(prompts[rows], completions[rows], task.vocabulary.pad_id, device), size
+            yield prompts[rows], completions[rows]
 
 
 def accumulate(policy: Policy, batch: list[Rectangle], step: int = 0) -> float:
