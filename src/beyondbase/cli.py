@@ -1,4 +1,4 @@
-"""The command line: `beyondbase run | claims | site | doctor`.
+"""The command line: `beyondbase run | claims | site | doctor | bench`.
 
 Bad input ends with one line and exit code 2 before anything is written; a run that breaks ends with 1.
 """
@@ -49,6 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what this machine has, and what each preset will cost on it")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(do=_doctor)
+
+    bench = commands.add_parser("bench", help="speed beside other libraries and the hardware's bound")
+    bench.add_argument("--quick", action="store_true", help="sampling only, small model, n = 64: under a minute")
+    bench.add_argument("--only", metavar="PART", help="sampling, grpo, pretrain, exact or growth (default: all)")
+    bench.add_argument("--json", action="store_true", help="as JSON")
+    bench.add_argument("--publish", action="store_true", help="copy the results to book/bench")
+    bench.set_defaults(do=_bench)
     return parser
 
 
@@ -104,6 +111,17 @@ def _doctor(options: argparse.Namespace) -> int:
 
     found = doctor.examine()
     print(json.dumps(found, indent=1) if options.json else doctor.text(found))
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from .bench import command
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    found = command.run(quick=options.quick, only=options.only, publish=options.publish, say=say)
+    print(json.dumps(found, indent=1) if options.json else command.text(found))
     return 0
 
 
