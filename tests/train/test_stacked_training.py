@@ -99,7 +99,7 @@ def test_checkpoints_are_given_for_every_policy(bases):
         mine,
         TASK,
         steps=3,
-        prompts_per_step=4,
+        prompts_per_step=16,
         rollouts=8,
         seeds=SEEDS,
         checkpoint_steps=(0, 2, 3),
