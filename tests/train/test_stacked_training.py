@@ -13,6 +13,7 @@ from beyondbase.policy.sizes import Size
 from beyondbase.tasks import Countdown
 from beyondbase.train import NonFinite, pretrain, reinforce, stacked
 from beyondbase.train.stacked_optimiser import adamw, descend, muon
+from beyondbase.train.stacked_timing import seconds
 
 SEEDS = [5, 6, 9]
 SIZE = Size(hidden=24, layers=2, heads=4, kv_heads=2, ffn=32)
@@ -124,6 +125,13 @@ def test_only_active_policies_move(build):
     descend(optimisers, gradient, [1e-3] * 3, [True, False, True])
     moved = (stack.weights.detach() != middle).float().mean(1)
     assert moved[1] == 0 and moved[0] > 0.99 and moved[2] > 0.99
+
+
+@pytest.mark.parametrize("members", [None, 2])
+def test_timing_is_of_whole_steps(members):
+    """A step of policy optimisation writes 512 texts a policy, more than a step of pre-training reads."""
+    found = seconds(members, "cpu", size=SIZE, tokens=5_000, steps=1)
+    assert 0 < found["pretrain"] < found["reinforce"]
 
 
 @pytest.mark.parametrize(
