@@ -154,12 +154,17 @@ class Competition:
         return self.attempt(name, ask)
 
     def job(self, label: str, job: dict[str, Any], repeats: int) -> None:
-        """Let everyone find its best setting and warm up for a job, untimed, then its rounds."""
-        for name, outcome in self.outcomes.items():
+        """Let everyone find its best setting and warm up for a job, untimed, then its rounds.
+
+        A job may say how many rounds it wants (`repeats`) and who sits it out (`skip`).
+        """
+        competing = {name: one for name, one in self.outcomes.items() if name not in job.get("skip", ())}
+        repeats = job.get("repeats", repeats)
+        for name, outcome in competing.items():
             if (settings := self.turn(name, "tune", job)) is not None:
                 outcome.settings[label], outcome.measured[label] = settings, []
         for number in range(repeats):
-            for name, outcome in self.outcomes.items():
+            for name, outcome in competing.items():
                 if (said := self.turn(name, "repeat", job)) is not None:
                     outcome.measured[label].append(said)
                     self.say(f"{label}, {number + 1} of {repeats}, {name}: {told(said)}")

@@ -1,4 +1,4 @@
-"""transformers as a contestant: `generate`, continuous batching and the Trainer, with the settings that suit them."""
+"""transformers as a contestant: `generate` and continuous batching, with the settings that suit them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 from transformers import GenerationConfig, Qwen2ForCausalLM
+from transformers.generation import ContinuousBatchingConfig
 
 from .measuring import dtypes, gpu_peak, timed
 
 BATCHES = (256, 512, 1024)
+PAGED_ROWS, PAGE = 64, 16  # continuous batching on a CPU: slower with more rows at once, or larger pages
 TRIAL = 16  # new tokens of the trials that choose a batch size: short ones rank alike
 
 
@@ -67,4 +69,47 @@ class Generate:
         dtype, batch = self.best
         rows = rows_of(job)[:batch]
         seconds, tokens = timed(lambda: self.draw(rows, job["new"], dtype), self.device)
+        return {"seconds": seconds, "tokens": tokens, **gpu_peak(self.device)}
+
+
+class ContinuousBatching:
+    """`generate_batch`: transformers' scheduler of requests over a paged cache. Made for GPUs; it runs on a CPU too."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.device = job["device"]
+        if self.device == "cpu":
+            torch.set_num_threads(job["threads"])
+        self.dtype = "bfloat16" if self.device == "cuda" else "float32"
+        self.model = load_model(job["checkpoint"], self.dtype, self.device)
+        self.info = {"dtype": self.dtype}
+
+    def draw(self, rows: list[list[int]], new: int) -> int:
+        """Sample every row; the number of new tokens."""
+        config = GenerationConfig(
+            do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=new, eos_token_id=-1, pad_token_id=0
+        )
+        options = {}
+        if self.device == "cpu":
+            pages = -(-(len(rows[0]) + new) // PAGE) + 1
+            options = {"num_blocks": pages * len(rows), "page_size": PAGE}
+        paged = ContinuousBatchingConfig(**options)
+        made = self.model.generate_batch(
+            rows, generation_config=config, continuous_batching_config=paged, progress_bar=False, warmup=False
+        )
+        return sum(len(one.generated_tokens) for one in made.values())
+
+    def rows(self, job: dict[str, Any]) -> list[list[int]]:
+        rows = rows_of(job)
+        return rows if self.device == "cuda" else rows[:PAGED_ROWS]
+
+    def tune(self, job: dict[str, Any]) -> dict[str, Any]:
+        rows = self.rows(job)
+        self.draw(rows, 4)
+        return {"rows": len(rows)}
+
+    def repeat(self, job: dict[str, Any]) -> dict[str, Any]:
+        rows = self.rows(job)
+        seconds, tokens = timed(lambda: self.draw(rows, job["new"]), self.device)
+        if tokens != len(rows) * job["new"]:
+            raise RuntimeError(f"continuous batching made {tokens} tokens instead of {len(rows) * job['new']}")
         return {"seconds": seconds, "tokens": tokens, **gpu_peak(self.device)}

@@ -12,15 +12,38 @@ from typing import Any
 
 PROMPT_TOKENS, NEW_TOKENS = 48, 48
 MAX_POSITIONS = 512
+SEED = 0
 BOS, FIRST_WORD = 1, 3
 ROWS = 1024  # rows of a repeat: one prompt of 1,024 samples, 16 of 64, 64 of 16
 
 
-def vocabulary() -> Any:
-    """The vocabulary of the task that the book's first claim uses."""
+def task() -> Any:
+    """The task of the book's first claim."""
     from ..tasks import Countdown
 
-    return Countdown().vocabulary
+    return Countdown()
+
+
+def vocabulary() -> Any:
+    return task().vocabulary
+
+
+def games(count: int) -> list[dict[str, list[int]]]:
+    """`count` random games as prompt and completion ids: drawn as `pretrain` draws them."""
+    import numpy as np
+
+    prompts, completions = task().encoded_games(count, "train", np.random.default_rng(SEED))
+    return [{"prompt": ids, "completion": text} for ids, text in zip(prompts, completions, strict=True)]
+
+
+def turn(drawn: list[dict[str, list[int]]], place: int, count: int) -> list[dict[str, list[int]]]:
+    """The next `count` games from `place` on, beginning again after the last."""
+    return [drawn[number % len(drawn)] for number in range(place, place + count)]
+
+
+def tokens(drawn: list[dict[str, list[int]]]) -> int:
+    """Tokens of games, padding not counted."""
+    return sum(len(game["prompt"]) + len(game["completion"]) for game in drawn)
 
 
 def checkpoint(folder: Path, size: Any) -> Path:
