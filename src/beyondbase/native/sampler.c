@@ -1,0 +1,285 @@
+// Many samples of each prompt, a token a step for every row of a full batch: see policy/native_sampler.py.
+//
+// Rows are independent: each has its own prompt, position and cache, so a row that ends is replaced by the next sample
+// at once and the batch stays full. The keys and values of a prompt lie in memory once, for all its samples. Keys are
+// stored as blocks of 16 positions, (blocks, channels, 16): 16 scores are then multiply-adds without a reduction.
+#include "vectors.h"
+
+struct layer {
+  const float *qkv, *qkv_bias, *out, *gate_up, *down;  // packed, see `product`
+};
+
+struct model {
+  int32_t layers, hidden, heads, kv_heads, channels, ffn, vocabulary;
+  const struct layer *layer;
+  const float *embedding;  // (V, hidden)
+  const float *output;     // packed, divided by the temperature
+  const float *cosine, *sine;  // (positions, channels / 2)
+};
+
+// Keys (layers, kv_heads, padded(length) / 16, channels, 16) and values (layers, kv_heads, length, padded(channels)).
+struct prompt {
+  int32_t length;
+  const float *keys, *values;
+  const float *logits;  // (V,) of the first token, divided by the temperature
+};
+
+struct job {
+  const struct prompt *prompts;
+  int64_t count, samples, max_tokens;  // prompts, samples of each, tokens of each
+  int64_t stop;                        // token that ends a row, -1 for none
+  float top_p;
+  int64_t slots;          // rows computed at once
+  const float *uniforms;  // (count, samples, max_tokens)
+  int64_t *tokens;        // (count, samples, max_tokens), padded by the caller
+  float *logprobs;        // same shape, 0 where there is no token
+  int64_t *next;          // the first sample nobody has taken; shared by the threads
+};
+
+struct row {
+  int64_t item;  // prompt * samples + sample
+  const struct prompt *prompt;
+  int32_t slot, drawn, token;
+};
+
+struct space {  // buffers of one thread
+  float *keys, *values, *x, *norm, *qkv, *mixed, *hidden, *logits, *scores;
+};
+
+// One token by inversion of the cumulative distribution; its log-probability goes to *logprob.
+static int draw(float *logits, int vocabulary, float uniform, float top_p, float *logprob) {
+  float largest = logits[0], total = 0.0f, cumulative = 0.0f;
+  for (int v = 1; v < vocabulary; v++) largest = logits[v] > largest ? logits[v] : largest;
+  for (int v = vocabulary; v < padded(vocabulary); v++) logits[v] = -1e30f;
+  for (int v = 0; v < vocabulary; v += LANES) store(logits + v, exponential(load(logits + v) - largest));
+  for (int v = 0; v < vocabulary; v++) total += logits[v];
+  if (top_p < 1.0f) {  // keep the likeliest tokens until their mass reaches top_p; ties go to the lower id
+    float kept = 0.0f;
+    int *rank = (int *)(logits + padded(vocabulary));
+    memset(rank, 0, vocabulary * sizeof(int));
+    while (kept < top_p * total) {
+      int best = -1;
+      for (int v = 0; v < vocabulary; v++)
+        if (!rank[v] && (best < 0 || logits[v] > logits[best])) best = v;
+      if (best < 0) break;
+      rank[best] = 1;
+      kept += logits[best];
+    }
+    total = 0.0f;
+    for (int v = 0; v < vocabulary; v++) total += logits[v] = rank[v] ? logits[v] : 0.0f;
+  }
+  int token = 0;
+  float limit = uniform * total;
+  for (int v = 0; v < vocabulary; v++) {
+    if (logits[v] > 0.0f) token = v;  // rounding at the very end may not pick an impossible token
+    cumulative += logits[v];
+    if (cumulative > limit) break;
+  }
+  *logprob = logf(logits[token] / total);
+  return token;
+}
+
+// Scores of n positions: q (channels) against blocks of 16 keys (blocks, channels, 16). Positions past n get none.
+static inline __attribute__((always_inline)) void score(const float *q, const float *keys, int n, float *scores,
+                                                        const int channels) {
+  int p = 0;
+  for (; p + LANES < n; p += 2 * LANES) {
+    const float *k = keys + p * channels, *l = k + LANES * channels;
+    vec a = {}, b = {}, c = {}, e = {};
+    for (int d = 0; d < channels; d += 2) {
+      a += splat(q[d]) * load(k + d * LANES), b += splat(q[d + 1]) * load(k + (d + 1) * LANES);
+      c += splat(q[d]) * load(l + d * LANES), e += splat(q[d + 1]) * load(l + (d + 1) * LANES);
+    }
+    store(scores + p, a + b), store(scores + p + LANES, c + e);
+  }
+  if (p < n) {
+    const float *k = keys + p * channels;
+    vec a = {}, b = {};
+    for (int d = 0; d < channels; d += 2)
+      a += splat(q[d]) * load(k + d * LANES), b += splat(q[d + 1]) * load(k + (d + 1) * LANES);
+    store(scores + p, a + b);
+  }
+  for (int i = n; i < padded(n); i++) scores[i] = -1e30f;
+}
+
+// mixed (width) += sum over n positions of weights[p] values (n, width)[p].
+static inline __attribute__((always_inline)) void mix(const float *weights, const float *values, int n, float *mixed,
+                                                      const int width) {
+  for (int w = 0; w < width; w += 2 * LANES) {
+    const int two = w + LANES < width, second = two ? LANES : 0;
+    const float *v = values + w;
+    vec a[4] = {}, b[4] = {};
+    int p = 0;
+    for (; p + 4 <= n; p += 4, v += 4 * width) {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++) {
+        vec s = splat(weights[p + i]);
+        a[i] += s * load(v + i * width);
+        if (two) b[i] += s * load(v + i * width + second);
+      }
+    }
+    for (; p < n; p++, v += width) {
+      vec s = splat(weights[p]);
+      a[0] += s * load(v);
+      if (two) b[0] += s * load(v + second);
+    }
+    store(mixed + w, load(mixed + w) + ((a[0] + a[1]) + (a[2] + a[3])));
+    if (two) store(mixed + w + LANES, load(mixed + w + LANES) + ((b[0] + b[1]) + (b[2] + b[3])));
+  }
+}
+
+// Scores become weights e^((score - largest) * scale); returns their sum.
+static inline float soften(float *scores, int n, float scale) {
+  vec top = load(scores), total = {};
+  for (int p = LANES; p < n; p += LANES) top = choose(load(scores + p) > top, load(scores + p), top);
+  float largest = top[0];
+  for (int i = 1; i < LANES; i++) largest = top[i] > largest ? top[i] : largest;
+  for (int p = 0; p < n; p += LANES) {
+    vec e = exponential((load(scores + p) - largest) * scale);
+    store(scores + p, e);
+    total += e;
+  }
+  return sum(total);
+}
+
+// Rotate adjacent pairs of x (heads, channels).
+static inline void rotate(float *x, const float *cosine, const float *sine, int heads, int channels) {
+  for (int h = 0; h < heads; h++, x += channels)
+    for (int i = 0; i < channels / 2; i++) {
+      float a = x[2 * i], b = x[2 * i + 1];
+      x[2 * i] = a * cosine[i] - b * sine[i];
+      x[2 * i + 1] = b * cosine[i] + a * sine[i];
+    }
+}
+
+static inline void fetch(const float *p, int64_t floats) {
+  for (int64_t i = 0; i < floats; i += LANES) __builtin_prefetch(p + i);
+}
+
+// Attention of every row: rotated queries and keys, the new key and value in the row's cache, softmax over prompt and
+// suffix together. One key-value head at a time, so that a prompt's block of it stays in the first cache; the cache of
+// the row to come is called in while a row is computed.
+static inline __attribute__((always_inline)) void attend(const struct model *m, const struct job *job,
+                                                         const struct space *s, const struct row *rows, int count,
+                                                         int layer, const int channels) {
+  const int wide = padded(channels);
+  int group = m->heads / m->kv_heads, length = padded(job->max_tokens);
+  int stride = (m->heads + 2 * m->kv_heads) * channels;
+  float scale = 1.0f / sqrtf(channels);
+  int64_t key_size = (int64_t)channels * length, value_size = (int64_t)job->max_tokens * wide;
+  for (int r = 0; r < count; r++) {
+    int position = rows[r].prompt->length + rows[r].drawn - 1;
+    const float *cosine = m->cosine + position * (channels / 2), *sine = m->sine + position * (channels / 2);
+    rotate(s->qkv + r * stride, cosine, sine, m->heads + m->kv_heads, channels);
+  }
+  for (int g = 0; g < m->kv_heads; g++)
+    for (int r = 0; r < count; r++) {
+      if (r + 1 < count) {
+        int64_t block = ((int64_t)rows[r + 1].slot * m->layers + layer) * m->kv_heads + g;
+        fetch(s->keys + block * key_size, padded(rows[r + 1].drawn) * channels);
+        fetch(s->values + block * value_size, rows[r + 1].drawn * wide);
+      }
+      const struct prompt *prompt = rows[r].prompt;
+      const float *q = s->qkv + r * stride + g * group * channels;
+      const float *k = s->qkv + r * stride + (m->heads + g) * channels, *v = k + m->kv_heads * channels;
+      int64_t block = ((int64_t)rows[r].slot * m->layers + layer) * m->kv_heads + g;
+      float *keys = s->keys + block * key_size, *values = s->values + block * value_size;
+      int at = rows[r].drawn - 1, shared = prompt->length, start = padded(shared), n = start + padded(at + 1);
+      float *key = keys + at / LANES * LANES * channels + at % LANES;
+      for (int d = 0; d < channels; d++) key[d * LANES] = k[d], values[at * wide + d] = v[d];
+      const float *prompt_keys = prompt->keys + ((int64_t)layer * m->kv_heads + g) * channels * start;
+      const float *prompt_values = prompt->values + ((int64_t)layer * m->kv_heads + g) * shared * wide;
+      for (int h = 0; h < group; h++, q += channels) {
+        float *scores = s->scores, *mixed = s->mixed + r * m->heads * channels + (g * group + h) * channels;
+        score(q, prompt_keys, shared, scores, channels);
+        score(q, keys, at + 1, scores + start, channels);
+        float factor = 1.0f / soften(scores, n, scale), row[wide];
+        memset(row, 0, sizeof row);
+        mix(scores, prompt_values, shared, row, wide);
+        mix(scores + start, values, at + 1, row, wide);
+        for (int d = 0; d < channels; d++) mixed[d] = row[d] * factor;
+      }
+    }
+}
+
+// The usual widths of a head as constants, which the compiler unrolls.
+static void attention(const struct model *m, const struct job *job, const struct space *s, const struct row *rows,
+                      int count, int layer) {
+  if (m->channels == 16) return attend(m, job, s, rows, count, layer, 16);
+  if (m->channels == 32) return attend(m, job, s, rows, count, layer, 32);
+  if (m->channels == 64) return attend(m, job, s, rows, count, layer, 64);
+  attend(m, job, s, rows, count, layer, m->channels);
+}
+
+static void step(const struct model *m, const struct job *job, const struct space *s, const struct row *rows, int n) {
+  int d = m->hidden, width = m->heads * m->channels, qkv = (m->heads + 2 * m->kv_heads) * m->channels;
+  for (int r = 0; r < n; r++) memcpy(s->x + r * d, m->embedding + rows[r].token * d, d * sizeof(float));
+  for (int l = 0; l < m->layers; l++) {
+    const struct layer *w = &m->layer[l];
+    normalise(s->x, s->norm, NULL, n, d);
+    product(s->norm, w->qkv, w->qkv_bias, s->qkv, n, d, qkv, PLAIN);
+    attention(m, job, s, rows, n, l);
+    product(s->mixed, w->out, NULL, s->x, n, width, d, ADD);
+    normalise(s->x, s->norm, NULL, n, d);
+    product(s->norm, w->gate_up, NULL, s->hidden, n, d, m->ffn, GATE);
+    product(s->hidden, w->down, NULL, s->x, n, padded(m->ffn), d, ADD);
+  }
+  normalise(s->x, s->norm, NULL, n, d);
+  product(s->norm, m->output, NULL, s->logits, n, d, m->vocabulary, PLAIN);
+}
+
+// Draw the next token of a row from `logits` (overwritten); whether the row goes on.
+static int advance(const struct model *m, const struct job *job, struct row *row, const float *logits, float *buffer) {
+  int64_t place = row->item * job->max_tokens + row->drawn++;
+  memcpy(buffer, logits, m->vocabulary * sizeof(float));
+  row->token = draw(buffer, m->vocabulary, job->uniforms[place], job->top_p, &job->logprobs[place]);
+  job->tokens[place] = row->token;
+  return row->token != job->stop && row->drawn < job->max_tokens;
+}
+
+// Give a slot the next sample that needs more than its first token; 0 when none is left.
+static int take(const struct model *m, const struct job *job, struct row *row, float *buffer) {
+  for (;;) {
+    row->item = __atomic_fetch_add(job->next, 1, __ATOMIC_RELAXED);
+    if (row->item >= job->count * job->samples) return 0;
+    row->drawn = 0;
+    row->prompt = &job->prompts[row->item / job->samples];
+    if (advance(m, job, row, row->prompt->logits, buffer)) return 1;
+  }
+}
+
+// Draw samples until none is left. Several threads may work on one job. Returns 0, or 1 where memory ran out.
+int sample(const struct model *m, const struct job *job) {
+  size_t slots = job->slots, wide = padded(m->channels), kv = (size_t)m->layers * m->kv_heads, longest = 0;
+  for (int64_t p = 0; p < job->count; p++)
+    longest = (size_t)job->prompts[p].length > longest ? (size_t)job->prompts[p].length : longest;
+  size_t sizes[] = {slots * kv * m->channels * padded(job->max_tokens), slots * kv * job->max_tokens * wide,
+                    slots * m->hidden, slots * m->hidden, slots * (m->heads + 2 * m->kv_heads) * m->channels,
+                    slots * m->heads * m->channels, slots * padded(m->ffn), slots * m->vocabulary,
+                    padded(longest) + padded(job->max_tokens) + 2 * padded(m->vocabulary)};
+  size_t total = 0, parts = sizeof sizes / sizeof *sizes;
+  for (size_t i = 0; i < parts; i++) total += padded(sizes[i]);
+  float *memory = allocate(total), *part[sizeof sizes / sizeof *sizes];
+  struct row *rows = calloc(slots, sizeof *rows);
+  if (!memory || !rows) return free(memory), free(rows), 1;
+  float *from = memory;
+  for (size_t i = 0; i < parts; from += padded(sizes[i]), i++) part[i] = from;
+  struct space s = {part[0], part[1], part[2], part[3], part[4], part[5], part[6], part[7], part[8]};
+  float *buffer = s.scores + padded(longest) + padded(job->max_tokens);
+
+  int n = 0;
+  for (; n < (int)slots; n++) {
+    rows[n].slot = n;
+    if (!take(m, job, &rows[n], buffer)) break;
+  }
+  while (n) {
+    step(m, job, &s, rows, n);
+    for (int r = n - 1; r >= 0; r--) {
+      if (advance(m, job, &rows[r], s.logits + r * m->vocabulary, buffer) || take(m, job, &rows[r], buffer)) continue;
+      rows[r] = rows[--n];
+    }
+  }
+  free(memory);
+  free(rows);
+  return 0;
+}

@@ -1,0 +1,128 @@
+// Sixteen floats at a time, in GCC's vector extensions: one AVX-512 register, two of AVX2, four of NEON.
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#define LANES 16
+typedef float vec __attribute__((vector_size(64)));
+typedef int32_t ivec __attribute__((vector_size(64)));
+typedef float loose __attribute__((vector_size(64), aligned(4), may_alias));  // at any address
+
+// Rows of a register tile: 2 * ROWS accumulators and a few more must fit the register file.
+#if defined(__AVX512F__)
+#define ROWS 12
+#else
+#define ROWS 3
+#endif
+
+static inline int padded(int n) { return (n + LANES - 1) / LANES * LANES; }
+static inline vec load(const float *p) { return *(const loose *)p; }
+static inline void store(float *p, vec v) { *(loose *)p = v; }
+static inline vec splat(float a) { return (vec){a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a}; }
+static inline vec choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+
+static inline float sum(vec v) {
+  typedef float half __attribute__((vector_size(32)));
+  union { vec v; half h[2]; } u = {v};
+  half h = u.h[0] + u.h[1];
+  return ((h[0] + h[4]) + (h[2] + h[6])) + ((h[1] + h[5]) + (h[3] + h[7]));
+}
+
+// e^x with a relative error below 2e-7; 0 below -87 (so that a mask of -1e30 is exactly nothing).
+static inline vec exponential(vec x) {
+  const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  ivec nothing = x < -87.0f;
+  x = choose(x > 88.0f, splat(88.0f), x);
+  vec t = x * 1.44269504f + shift, n = t - shift;
+  vec r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  vec p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  ivec scale = ((ivec)t - 0x4B400000 + 127) << 23;
+  return choose(nothing, splat(0.0f), p * (vec)scale);
+}
+
+// y (rows, d) = x / sqrt(mean(x^2) + 1e-6): RMSNorm without its gain. `scale`, if given, gets the factor of each row.
+static inline void normalise(const float *x, float *y, float *scale, int rows, int d) {
+  for (int r = 0; r < rows; r++, x += d, y += d) {
+    vec squares = {};
+    int i = 0;
+    float rest = 0.0f;
+    for (; i + LANES <= d; i += LANES) squares += load(x + i) * load(x + i);
+    for (; i < d; i++) rest += x[i] * x[i];
+    float factor = 1.0f / sqrtf((sum(squares) + rest) / d + 1e-6f);
+    if (scale) scale[r] = factor;
+    for (i = 0; i < d; i++) y[i] = x[i] * factor;
+  }
+}
+
+// What a product does with a tile of 2 x 16 outputs before it is stored.
+enum finish { PLAIN, ADD, GATE };
+
+// One tile: ROWS rows (or fewer) times one panel of 32 outputs. The compiler keeps `c` in registers.
+static inline __attribute__((always_inline)) void tile(const float *x, int stride, const float *panel, int inputs,
+                                                       float *y, int width, const float *bias, enum finish finish,
+                                                       const int rows, int left) {
+  vec c[ROWS][2];
+  vec b0 = bias ? load(bias) : (vec){}, b1 = bias ? load(bias + LANES) : (vec){};
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; r++) c[r][0] = b0, c[r][1] = b1;
+  for (int i = 0; i < inputs; i++) {
+    vec w0 = load(panel + 2 * LANES * i), w1 = load(panel + 2 * LANES * i + LANES);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+      vec a = splat(x[r * stride + i]);
+      c[r][0] += a * w0;
+      c[r][1] += a * w1;
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; r++) {
+    float *to = y + r * width;
+    if (finish == GATE) {  // first half gates, second half values: silu(gate) * value
+      store(to, c[r][0] / (1.0f + exponential(-c[r][0])) * c[r][1]);
+      continue;
+    }
+    if (left >= 2 * LANES) {
+      store(to, finish == ADD ? load(to) + c[r][0] : c[r][0]);
+      store(to + LANES, finish == ADD ? load(to + LANES) + c[r][1] : c[r][1]);
+    } else {
+      float last[2 * LANES];
+      store(last, c[r][0]), store(last + LANES, c[r][1]);
+      for (int j = 0; j < left; j++) to[j] = finish == ADD ? to[j] + last[j] : last[j];
+    }
+  }
+}
+
+// y (rows, outputs) = or += x (rows, inputs) times a packed matrix: panels (outputs / 32, inputs, 32), zero-padded.
+// With GATE a panel holds 16 gates and their 16 values, y has padded(outputs) columns and `outputs` counts the values.
+static inline void product(const float *x, const float *packed, const float *bias, float *y, int rows, int inputs,
+                           int outputs, enum finish finish) {
+  int step = finish == GATE ? LANES : 2 * LANES, width = finish == GATE ? padded(outputs) : outputs;
+  for (int o = 0; o < outputs; o += step, packed += 2 * LANES * inputs) {
+    const float *b = bias ? bias + o : NULL;
+    int r = 0, left = outputs - o;
+    for (; r + ROWS <= rows; r += ROWS)
+      tile(x + r * inputs, inputs, packed, inputs, y + r * width + o, width, b, finish, ROWS, left);
+    for (; r < rows; r++) tile(x + r * inputs, inputs, packed, inputs, y + r * width + o, width, b, finish, 1, left);
+  }
+}
+
+// Zeroed memory on large pages where the system has them: key-value caches touch many pages at once.
+static inline float *allocate(size_t floats) {
+  size_t page = (size_t)1 << 21, bytes = (floats * sizeof(float) + page - 1) / page * page;
+  void *memory = NULL;
+  if (posix_memalign(&memory, page, bytes)) return NULL;
+#if defined(__linux__)
+  madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  return memset(memory, 0, bytes);
+}

@@ -1,0 +1,135 @@
+"""The sampler's CPU path: all steps of all rows inside one compiled loop (native/sampler.c), a thread a core.
+
+Same distribution, same uniforms, same result to rounding as the torch path of `sampler.py`, which is its specification.
+What it leaves out is everything between the products: no operator is dispatched and no intermediate leaves the cache.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ctypes import POINTER, byref, c_float, c_int32, c_int64, c_void_p
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from beyondbase.native.build import library
+from beyondbase.policy.fused import FusedLayer
+from beyondbase.policy.model import Policy
+
+LANES = 16  # of native/vectors.h
+SLOTS = 96  # rows a thread computes at once: products near their best, caches that mostly fit the processor's
+
+
+class _Layer(ctypes.Structure):
+    _fields_ = [(name, c_void_p) for name in ("qkv", "qkv_bias", "out", "gate_up", "down")]
+
+
+class _Model(ctypes.Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("layers", "hidden", "heads", "kv_heads", "channels", "ffn", "vocabulary")),
+        ("layer", POINTER(_Layer)),
+        *((name, c_void_p) for name in ("embedding", "output", "cosine", "sine")),
+    ]
+
+
+class _Prompt(ctypes.Structure):
+    _fields_ = [("length", c_int32), *((name, c_void_p) for name in ("keys", "values", "logits"))]
+
+
+class _Job(ctypes.Structure):
+    _fields_ = [
+        ("prompts", POINTER(_Prompt)),
+        *((name, c_int64) for name in ("count", "samples", "max_tokens", "stop")),
+        ("top_p", c_float),
+        ("slots", c_int64),
+        *((name, c_void_p) for name in ("uniforms", "tokens", "logprobs")),
+        ("next", POINTER(c_int64)),
+    ]
+
+
+def available(policy: Policy) -> bool:
+    """Whether this policy can be sampled by the compiled loop: on a CPU, in float32, with a compiler at hand."""
+    weight = policy.lm_head.weight
+    return weight.device.type == "cpu" and weight.dtype == torch.float32 and library("sampler") is not None
+
+
+class NativeSampler:
+    """A policy's weights, packed for the compiled loop; good until they change."""
+
+    def __init__(self, policy: Policy, temperature: float):
+        config, heads = policy.config, policy.heads
+        self._policy, self._kept = policy, []
+        layers = (_Layer * config.num_hidden_layers)(*(self._layer(layer.fused()) for layer in policy.model.layers))
+        rotations = policy.rotary(0, config.max_position_embeddings)[:, 0]
+        self._output = policy.output_matrix() / temperature
+        self._model = _Model(
+            *(config.num_hidden_layers, config.hidden_size, *heads, config.intermediate_size, config.vocab_size),
+            layers,
+            *(self._keep(policy.model.embed_tokens.weight), self._keep(pack(self._output))),
+            *(self._keep(rotations.real), self._keep(rotations.imag)),
+        )
+
+    def _keep(self, tensor: Tensor) -> int:
+        """Address of the tensor's contiguous numbers, which stay alive with this object."""
+        self._kept.append(tensor.detach().contiguous())
+        return self._kept[-1].data_ptr()
+
+    def _layer(self, layer: FusedLayer) -> _Layer:
+        return _Layer(
+            self._keep(pack(layer.qkv)),
+            self._keep(F.pad(layer.qkv_bias, (0, -len(layer.qkv_bias) % (2 * LANES)))),
+            self._keep(pack(layer.out)),
+            self._keep(pack_gates(layer.gate, layer.up)),
+            self._keep(pack(F.pad(layer.down, (0, -layer.down.shape[1] % LANES)))),
+        )
+
+    def prefill(self, prompts: Sequence[Sequence[int]], groups: Sequence[Sequence[int]]) -> list[_Prompt]:
+        """Keys, values and first logits of every prompt; `groups` are indices of prompts of one length."""
+        result: list[_Prompt] = [_Prompt()] * len(prompts)
+        for members in groups:
+            ids = torch.tensor([list(prompts[i]) for i in members])
+            hidden, cache = self._policy.hidden(ids, ids.shape[1] - 1)
+            logits = F.linear(F.rms_norm(hidden[:, -1], hidden.shape[-1:], eps=1e-6), self._output)
+            length, channels = ids.shape[1], self._policy.heads.channels
+            blocks = [F.pad(k.mT, (0, -length % LANES)).unflatten(-1, (-1, LANES)).transpose(-3, -2) for k, _ in cache]
+            keys = torch.stack(blocks, 1)  # (p, layers, K, T / 16, D, 16)
+            values = torch.stack([F.pad(v, (0, -channels % LANES)) for _, v in cache], 1)  # (p, layers, K, T, D)
+            for row, i in enumerate(members):
+                result[i] = _Prompt(length, self._keep(keys[row]), self._keep(values[row]), self._keep(logits[row]))
+        return result
+
+    def draw(
+        self, prefix: list[_Prompt], uniforms: Tensor, tokens: Tensor, logprobs: Tensor, stop: int | None, top_p: float
+    ) -> None:
+        """Write tokens and log-probabilities (p, m, L) of m samples of each prompt, from uniforms of that shape."""
+        count, samples, length = uniforms.shape
+        taken, threads = c_int64(0), min(torch.get_num_threads(), -(-count * samples // 32))
+        slots = min(SLOTS, -(-count * samples // threads))
+        job = _Job(
+            (_Prompt * count)(*prefix),
+            *(count, samples, length, -1 if stop is None else stop),
+            *(top_p, slots),
+            *(tensor.data_ptr() for tensor in (uniforms, tokens, logprobs)),
+            ctypes.pointer(taken),
+        )
+        run = library("sampler").sample
+        with ThreadPoolExecutor(threads) as pool:
+            failed = list(pool.map(lambda _: run(byref(self._model), byref(job)), range(threads)))
+        if any(failed):
+            raise MemoryError(f"no memory for {slots} rows of {length} tokens a thread; lower max_tokens")
+
+
+def pack(matrix: Tensor) -> Tensor:
+    """Panels (O / 32, I, 32) of a matrix (O, I), the outputs padded with zeros."""
+    padded = F.pad(matrix, (0, 0, 0, -matrix.shape[0] % (2 * LANES)))
+    return padded.unflatten(0, (-1, 2 * LANES)).mT.contiguous()
+
+
+def pack_gates(gate: Tensor, up: Tensor) -> Tensor:
+    """Panels of 16 gates beside the 16 values that they open, from matrices (F, I)."""
+    rows = -gate.shape[0] % LANES
+    both = [F.pad(matrix, (0, 0, 0, rows)).unflatten(0, (-1, LANES)) for matrix in (gate, up)]
+    return pack(torch.stack(both, 1).flatten(0, 2))
