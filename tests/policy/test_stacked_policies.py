@@ -39,14 +39,15 @@ def test_logits_are_those_of_each_policy(vocabulary, size, length):
 
 
 @SHAPES
-def test_gradients_are_those_of_each_policy(vocabulary, size):
+@pytest.mark.parametrize("length", [9, 70])
+def test_gradients_are_those_of_each_policy(vocabulary, size, length):
     """Each policy's loss by its own forward; in the stack they are summed, as no weight is shared."""
     singles = policies(vocabulary, size)
     stack = Stack(singles)
     generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(6, (3, 4, 9), generator=generator)
+    first = length - 7
+    ids = torch.randint(6, (3, 4, length), generator=generator)
     slopes = torch.randn(3, 4, 6, generator=generator)
-    first = 2
     logp = stack.text_logprobs(ids, first)
     gradient = torch.autograd.grad((slopes * logp).sum(), stack.weights)[0]
     with torch.no_grad():
@@ -89,6 +90,17 @@ def test_each_policy_samples_as_it_does_alone(vocabulary, size, temperature, max
         assert torch.equal(mine.lengths, alone.lengths)
         torch.testing.assert_close(mine.logprobs, alone.logprobs, atol=2e-5, rtol=0)
     assert len({int(mine.lengths.sum()) for mine in found}) > 1
+
+
+@SHAPES
+def test_long_prompts_are_continued_as_alone(vocabulary, size):
+    singles = policies(vocabulary, size)
+    prompts = [[[1, *[3, 4, 5] * (22 + member)], [1, *[5, 4] * 34]] for member in range(3)]
+    found = sample_stack(Stack(singles), prompts, 4, max_tokens=6, generators=seeded())
+    for policy, own, generator, mine in zip(singles, prompts, seeded(), found, strict=True):
+        alone = sample(policy, own, 4, generator=generator, max_tokens=6)
+        assert torch.equal(mine.tokens, alone.tokens)
+        torch.testing.assert_close(mine.logprobs, alone.logprobs, atol=5e-5, rtol=0)
 
 
 def test_nothing_is_computed_once_all_samples_of_all_policies_ended(vocabulary, monkeypatch):

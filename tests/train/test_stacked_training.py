@@ -127,6 +127,16 @@ def test_only_active_policies_move(build):
     assert moved[1] == 0 and moved[0] > 0.99 and moved[2] > 0.99
 
 
+@pytest.mark.parametrize("build", [adamw, muon])
+def test_training_takes_place_where_the_policies_are(build):
+    """On the device without data, whose tensors cannot be combined with any of the CPU's."""
+    stack = stacked.Stack([policy.to("meta") for policy in fresh()])
+    losses, gradient = stacked.next_token_loss(stack, [([[1, 4]], [[5, 2]]), ([], []), ([[1, 4, 5]], [[2]])])
+    gradient, norms = stacked.clipped(gradient)
+    descend(build(stack, weight_decay=0.1), gradient, [1e-3] * 3, [True, False, True])
+    assert {x.device.type for x in (losses, norms, stack.weights)} == {"meta"}
+
+
 @pytest.mark.parametrize("members", [None, 2])
 def test_timing_is_of_whole_steps(members):
     """A step of policy optimisation writes 512 texts a policy, more than a step of pre-training reads."""
