@@ -9,7 +9,8 @@ import torch
 from scipy.stats import chisquare
 from small_policies import GROUPED, MULTI_HEAD, SHAPES, in_transformers, lively, reference_logprobs
 
-from beyondbase.policy.sampler import draw, sample, survivors
+from beyondbase.policy.sampler import sample
+from beyondbase.policy.torch_sampler import draw, survivors
 
 PROMPTS = [[1, 3, 4, 3], [1, 5], [1, 4, 4, 5], [1]]
 EOS = 2

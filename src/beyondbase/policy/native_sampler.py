@@ -16,11 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from beyondbase.native.build import library
-from beyondbase.policy.fused import FusedLayer
+from beyondbase.policy.fused import FusedLayer, normalise
 from beyondbase.policy.model import Policy
+from beyondbase.policy.torch_sampler import by_length
 
 LANES = 16  # of native/vectors.h
 SLOTS = 96  # rows a thread computes at once: products near their best, caches that mostly fit the processor's
+PROMPT_TOKENS = 65536  # whose keys and values are held at a time
+PROMPTS_AT_ONCE = 256  # in one forward pass
 
 
 class _Layer(ctypes.Structure):
@@ -86,40 +89,60 @@ class NativeSampler:
             self._keep(pack(F.pad(layer.down, (0, -layer.down.shape[1] % LANES)))),
         )
 
-    def prefill(self, prompts: Sequence[Sequence[int]], groups: Sequence[Sequence[int]]) -> list[_Prompt]:
-        """Keys, values and first logits of every prompt; `groups` are indices of prompts of one length."""
-        result: list[_Prompt] = [_Prompt()] * len(prompts)
-        for members in groups:
-            ids = torch.tensor([list(prompts[i]) for i in members])
-            hidden, cache = self._policy.hidden(ids, ids.shape[1] - 1)
-            logits = F.linear(F.rms_norm(hidden[:, -1], hidden.shape[-1:], eps=1e-6), self._output)
-            length, channels = ids.shape[1], self._policy.heads.channels
-            blocks = [F.pad(k.mT, (0, -length % LANES)).unflatten(-1, (-1, LANES)).transpose(-3, -2) for k, _ in cache]
-            keys = torch.stack(blocks, 1)  # (p, layers, K, T / 16, D, 16)
-            values = torch.stack([F.pad(v, (0, -channels % LANES)) for _, v in cache], 1)  # (p, layers, K, T, D)
-            for row, i in enumerate(members):
-                result[i] = _Prompt(length, self._keep(keys[row]), self._keep(values[row]), self._keep(logits[row]))
-        return result
-
     def draw(
-        self, prefix: list[_Prompt], uniforms: Tensor, tokens: Tensor, logprobs: Tensor, stop: int | None, top_p: float
+        self,
+        prompts: Sequence[Sequence[int]],
+        uniforms: Tensor,
+        tokens: Tensor,
+        logprobs: Tensor,
+        *,
+        stop: int,
+        top_p: float,
+        rows: int,
     ) -> None:
-        """Write tokens and log-probabilities (p, m, L) of m samples of each prompt, from uniforms of that shape."""
+        """Write tokens and log-probabilities (P, m, L) of m samples of each prompt, from uniforms of that shape.
+
+        At most `rows` rows are computed at a time. The samples of a thread that are under way never wait for others.
+        """
+        together = max(1, PROMPT_TOKENS // max(map(len, prompts)))
+        for first in range(0, len(prompts), together):
+            part = slice(first, first + together)
+            self._draw(prompts[part], uniforms[part], tokens[part], logprobs[part], stop, top_p, rows)
+
+    def _draw(self, prompts, uniforms, tokens, logprobs, stop: int, top_p: float, rows: int) -> None:
         count, samples, length = uniforms.shape
-        taken, threads = c_int64(0), min(torch.get_num_threads(), -(-count * samples // 32))
-        slots = min(SLOTS, -(-count * samples // threads))
+        threads = max(1, min(torch.get_num_threads(), rows, count * samples // LANES))
+        slots = min(rows // threads, -(-count * samples // threads))
+        prefix, kept = self._prefill(prompts)
         job = _Job(
             (_Prompt * count)(*prefix),
-            *(count, samples, length, -1 if stop is None else stop),
-            *(top_p, slots),
+            *(count, samples, length, stop, top_p, slots),
             *(tensor.data_ptr() for tensor in (uniforms, tokens, logprobs)),
-            ctypes.pointer(taken),
+            ctypes.pointer(c_int64(0)),
         )
         run = library("sampler").sample
         with ThreadPoolExecutor(threads) as pool:
             failed = list(pool.map(lambda _: run(byref(self._model), byref(job)), range(threads)))
+        del kept  # the prompts' keys and values, read until here
         if any(failed):
-            raise MemoryError(f"no memory for {slots} rows of {length} tokens a thread; lower max_tokens")
+            raise MemoryError(f"no memory for {slots} rows of {length} tokens in each of {threads} threads")
+
+    def _prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[list[_Prompt], list[Tensor]]:
+        """Keys, values and first logits of every prompt, and the tensors that hold them."""
+        result: list[_Prompt] = [_Prompt()] * len(prompts)
+        kept = []
+        for members in by_length(prompts, PROMPTS_AT_ONCE):
+            ids = torch.tensor([list(prompts[i]) for i in members])
+            hidden, cache = self._policy.hidden(ids, ids.shape[1] - 1)
+            logits = F.linear(normalise(hidden[:, -1]), self._output)
+            length, channels = ids.shape[1], self._policy.heads.channels
+            blocks = [F.pad(k.mT, (0, -length % LANES)).unflatten(-1, (-1, LANES)).transpose(-3, -2) for k, _ in cache]
+            keys = torch.stack(blocks, 1)  # (p, layers, K, T / 16, D, 16)
+            values = torch.stack([F.pad(v, (0, -channels % LANES)) for _, v in cache], 1)  # (p, layers, K, T, D)
+            kept += [keys, values, logits]
+            for row, i in enumerate(members):
+                result[i] = _Prompt(length, *(tensor[row].data_ptr() for tensor in (keys, values, logits)))
+        return result, kept
 
 
 def pack(matrix: Tensor) -> Tensor:

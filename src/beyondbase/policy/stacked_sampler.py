@@ -12,8 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from beyondbase.policy.sampler import Rollouts, check_arguments, draw
+from beyondbase.policy.sampler import Rollouts, check_arguments
 from beyondbase.policy.stacked import Cache, Fused, Stack
+from beyondbase.policy.torch_sampler import draw
 
 MAX_ROWS = 16384  # of all policies together: a few GB of keys and values at the largest size
 
