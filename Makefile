@@ -1,14 +1,16 @@
 # make book   rerun the headline claim on this machine and build the site at _build/html/index.html
 # make test   run every test
-# Both set up .venv first (hash-locked, once). Nothing but Python 3.11-3.13, make and git is needed.
+# make bench  time the engine beside other libraries on this machine (a quarter of an hour)
+# All set up .venv first (hash-locked, once). Nothing but Python 3.11-3.13, make and git is needed.
 PYTHON ?= python3
 PRESET ?= laptop
 BIN := .venv/bin
+VLLM := src/beyondbase/bench/vllm
 # Tiny matrices on few cores: idle OpenMP threads that spin cost up to ten times the work itself.
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: setup book site test lint lock clean
+.PHONY: setup book site test bench lint lock clean
 setup:
 	@$(PYTHON) src/beyondbase/bootstrap.py
 
@@ -22,11 +24,16 @@ site: setup
 test: setup lint
 	$(BIN)/python -m pytest
 
+# BENCH passes options on: `make bench BENCH="--only sampling"`.
+bench: setup
+	$(BIN)/beyondbase bench $(BENCH)
+
 lint: setup
 	$(BIN)/ruff check src tests
 
 lock:
 	$(BIN)/python -m uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --no-emit-package torch --generate-hashes --no-emit-find-links --no-header -q -o requirements.lock
+	$(BIN)/python -m uv pip compile $(VLLM)/requirements.in --override $(VLLM)/overrides.txt --universal --python-version 3.11 --no-emit-package torch --no-header --no-annotate -q -o $(VLLM)/requirements.lock
 
 clean:
 	rm -rf _build runs

@@ -29,7 +29,7 @@ def shown() -> list[str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of this checkout in a folder of their own, with its environment."""
     top = tmp_path_factory.mktemp("clone") / "book"
-    ignored = shutil.ignore_patterns(".git", ".venv", "_build", "runs", "__pycache__", ".*_cache", ".hypothesis")
+    ignored = shutil.ignore_patterns(".git", ".venv*", "_build", "runs", "__pycache__", ".*_cache", ".hypothesis")
     shutil.copytree(ROOT, top, ignore=ignored)
     (top / ".venv").symlink_to(ROOT / ".venv")
     return top

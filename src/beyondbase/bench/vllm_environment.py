@@ -17,7 +17,7 @@ from pathlib import Path
 from .. import bootstrap
 from .rounds import Contestant, Failed
 
-LOCK = "requirements-vllm.lock"
+LOCK = "src/beyondbase/bench/vllm/requirements.lock"
 PLACE = "beyondbase.bench.vllm_peer:VLLM"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from . import site_charts, site_finish, site_pages, site_tables
+from . import site_bench, site_charts, site_finish, site_pages, site_tables
 from .site_placeholders import fill, raw_html
 from .site_values import PRESETS, Library, SiteError, library, look_up, show
 
@@ -72,7 +72,7 @@ def stage(root: Path, source: Path, book: Library, charts: Mapping[str, Callable
     pages = sorted(path for path in prose.rglob("*.md") if "evidence" not in path.relative_to(prose).parts)
     for page in pages:
         name = page.relative_to(prose)
-        make = makers(book, charts, source / "_static", "../" * (len(name.parts) - 1))
+        make = makers(book, charts, source / "_static", "../" * (len(name.parts) - 1), prose / "bench")
         text = fill(page.read_text(encoding="utf-8"), page.relative_to(root).as_posix(), make, errors)
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text, encoding="utf-8")
@@ -94,9 +94,12 @@ def stage(root: Path, source: Path, book: Library, charts: Mapping[str, Callable
 
 
 def makers(
-    book: Library, charts: Mapping[str, Callable] | None, static: Path, prefix: str
+    book: Library, charts: Mapping[str, Callable] | None, static: Path, prefix: str, bench: Path | None = None
 ) -> dict[str, Callable[[str], str]]:
-    """What each kind of placeholder makes on a page from which `prefix` ("" or "../") leads to the top of the site."""
+    """What each kind of placeholder makes on a page from which `prefix` ("" or "../") leads to the top of the site.
+
+    `bench` is the folder of the benchmark's published results.
+    """
 
     def value(argument: str) -> str:
         path, _, form = argument.partition("|")
@@ -120,7 +123,10 @@ def makers(
     def scoreboard(_: str) -> str:
         return raw_html(site_tables.scoreboard(book, prefix))
 
-    return {"value": value, "chart": chart, "verdict": verdict, "scoreboard": scoreboard}
+    def benchmark(argument: str) -> str:
+        return raw_html(site_bench.block(argument, bench, static, f"{prefix}_static/"))
+
+    return {"value": value, "chart": chart, "verdict": verdict, "scoreboard": scoreboard, "bench": benchmark}
 
 
 def _static_charts() -> Mapping[str, Callable]:

@@ -1,4 +1,4 @@
-"""Placeholders in prose: `{{ kind:argument }}` becomes a number, a chart, a verdict or the scoreboard.
+"""Placeholders in prose: `{{ kind:argument }}` becomes a number, a chart, a verdict, the scoreboard or the benchmark.
 
 Code blocks and code spans are left alone, so that a page can show how a placeholder is written. What cannot be filled
 is collected for all pages first and then fails the build, one line each.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-BLOCKS = ("chart", "scoreboard")
+BLOCKS = ("chart", "scoreboard", "bench")
 # `\frac{{a}}{{b}}` in a formula is no placeholder: one has spaces inside its braces, or a colon after its kind.
 # A line may break inside one, because editors fill paragraphs.
 PLACEHOLDER = re.compile(r"\{\{(?:\s+(?P<spaced>[^{}]*?)\s+|(?P<tight>[A-Za-z]+:[^{}]*?|scoreboard)\s*)\}\}")
