@@ -6,6 +6,7 @@ import pytest
 import torch
 from small_policies import GROUPED, MULTI_HEAD, SHAPES, lively
 
+from beyondbase.policy import sampler
 from beyondbase.policy.sampler import sample
 from beyondbase.policy.stacked import Stack
 from beyondbase.policy.stacked_sampler import sample as sample_stack
@@ -90,6 +91,15 @@ def test_each_policy_samples_as_it_does_alone(vocabulary, size, temperature, max
         assert torch.equal(mine.lengths, alone.lengths)
         torch.testing.assert_close(mine.logprobs, alone.logprobs, atol=2e-5, rtol=0)
     assert len({int(mine.lengths.sum()) for mine in found}) > 1
+
+
+def test_many_samples_are_those_of_the_sampler_that_draws_them_in_blocks(vocabulary, monkeypatch):
+    monkeypatch.setattr(sampler, "BLOCK_TOKENS", 80)  # three samples of every prompt at a time
+    singles = policies(vocabulary, MULTI_HEAD)
+    found = sample_stack(Stack(singles), PROMPTS, 8, max_tokens=7, generators=seeded())
+    for policy, prompts, generator, mine in zip(singles, PROMPTS, seeded(), found, strict=True):
+        alone = sample(policy, prompts, 8, max_tokens=7, generator=generator)
+        assert torch.equal(mine.tokens, alone.tokens) and torch.equal(mine.lengths, alone.lengths)
 
 
 @SHAPES

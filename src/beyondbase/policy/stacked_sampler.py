@@ -12,11 +12,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from beyondbase.policy import sampler
 from beyondbase.policy.sampler import Rollouts, check_arguments
 from beyondbase.policy.stacked import Cache, Fused, Stack
 from beyondbase.policy.torch_sampler import draw
 
-MAX_ROWS = 16384  # of all policies together: a few GB of keys and values at the largest size
+MAX_ROWS = 16384  # of all policies together: keys and values of 10 GB at the largest size
 
 
 class Written(NamedTuple):
@@ -69,7 +70,7 @@ def write(
     for policy, own in zip(stack.policies, prompts, strict=True):
         check_arguments(policy, own, n, max_tokens, temperature, max_rows)
     device, count = stack.device, len(prompts[0])
-    uniforms = torch.stack([torch.rand(count, n, max_tokens, generator=g, device=g.device) for g in generators])
+    uniforms = torch.stack([uniform_numbers(generator, count, n, max_tokens) for generator in generators])
     begins = torch.tensor([[len(prompt) for prompt in own] for own in prompts])
     longest = int(begins.max())
     padded = [[[*prompt, *[stack.vocabulary.pad_id] * (longest - len(prompt))] for prompt in own] for own in prompts]
@@ -94,6 +95,15 @@ def write(
     cut = (begins + max_tokens)[..., None]
     ends = torch.where(ended.any(-1), ended.to(torch.int8).argmax(-1) + 1, cut)
     return Written(texts, logprobs, begins, ends)
+
+
+def uniform_numbers(generator: torch.Generator, count: int, n: int, max_tokens: int) -> Tensor:
+    """Uniform numbers (P, n, L), drawn in the blocks in which `sampler.sample_blocks` draws them."""
+    width = max(1, sampler.BLOCK_TOKENS // (count * max_tokens))
+    widths = [min(width, n - column) for column in range(0, n, width)]
+    return torch.cat(
+        [torch.rand(count, w, max_tokens, generator=generator, device=generator.device) for w in widths], 1
+    )
 
 
 def go_on(
