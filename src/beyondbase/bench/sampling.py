@@ -58,7 +58,7 @@ def quick(setting: Setting, repeats: int = 3) -> dict[str, Any]:
     label, words = f"{MAIN}, n = 64", workloads.vocabulary().size
     outcomes = setting.compete(
         named(OURS, GENERATE, BOUND),
-        lambda: setting.job(MAIN, batches=[256, 512]),
+        lambda: setting.job(MAIN, batches=[128, 256]),
         {label: workloads.sampling(64, words)},
         repeats,
     )
