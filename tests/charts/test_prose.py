@@ -90,7 +90,7 @@ def test_commands_name_what_exists(root: Path, name: str) -> None:
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:", (root / "Makefile").read_text(), flags=re.M)
         elif words[0] == "beyondbase":
-            assert words[1] in {"run", "claims", "site", "doctor"}
+            assert words[1] in {"run", "claims", "site", "doctor", "bench"}
             if words[1] == "run":
                 preset = words[words.index("--preset") + 1]
                 assert words[2] in load() and (root / "notebooks" / "presets" / preset).is_dir()
