@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from ..policy import checkpoint
+from ..policy.forest import as_texts
 from ..policy.sampler import sample
 from ..policy.scoring import solution_logprobs
 from ..train.advantages import group_normalised
-from ..train.batches import rectangles
 from ..train.experience import Experience
 from ..train.grpo import improve
 from ..train.optimiser import adamw, descend, muon
@@ -102,8 +102,7 @@ class Pretraining:
             for step in range(job["steps"]):
                 chosen = workloads.turn(self.games, self.place, job["batch"])
                 prompts, completions = ([game[part] for game in chosen] for part in ("prompt", "completion"))
-                batch = rectangles(prompts, completions, self.policy.vocabulary.pad_id, self.policy.device)
-                accumulate(self.policy, batch, step)
+                accumulate(self.policy, as_texts(prompts, completions), step)
                 descend(self.optimisers, self.policy, RATE, step)
                 tokens += workloads.tokens(chosen)
                 self.place += job["batch"]

@@ -136,13 +136,12 @@ class Competition:
             return None
 
     def start(self, prepare: Callable[[], dict[str, Any]]) -> None:
-        """Import and build all contestants, which nobody times, side by side."""
+        """Import all contestants side by side, then build one after the other: some warm up as they are built."""
         job = prepare()
         for name in self.outcomes:
             self.attempt(name, lambda worker: worker.hear("import", self.timeout))
-            self.attempt(name, lambda worker: worker.tell("prepare", job))
         for name, outcome in self.outcomes.items():
-            outcome.info = self.attempt(name, lambda worker: worker.hear("prepare", self.timeout)) or {}
+            outcome.info = self.turn(name, "prepare", job) or {}
 
     def turn(self, name: str, do: str, job: dict[str, Any]) -> dict[str, Any] | None:
         """One contestant's answer to one request, while all others wait."""
@@ -178,7 +177,7 @@ def compete(
     *,
     logs: Path,
     threads: int,
-    timeout: float = 240.0,
+    timeout: float = 300.0,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Outcome]:
     """Outcome of each contestant by name, from `repeats` rounds of every job, one contestant computing at a time.
