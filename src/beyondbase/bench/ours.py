@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from typing import Any
 
@@ -109,6 +110,14 @@ class Pretraining:
 
         seconds, _ = timed(train, self.device)
         return {"seconds": seconds, "tokens": tokens, **gpu_peak(self.device)}
+
+
+def together(policy: Any, prompts: list[list[int]], completions: list[list[int]]) -> Any:
+    """A batch of games in the form that `accumulate` takes: ragged texts, or rectangles where it still pads."""
+    module = importlib.import_module("beyondbase.train.pretrain")  # the package's own `pretrain` is the function
+    if hasattr(module, "as_texts"):
+        return module.as_texts(prompts, completions)
+    return module.rectangles(prompts, completions, policy.vocabulary.pad_id, policy.device)
 
 
 class Exact:
