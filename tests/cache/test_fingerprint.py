@@ -60,6 +60,22 @@ def test_a_change_far_down_changes_the_digest(tmp_path: Path) -> None:
     assert digest(sources("beyondbase.a", source=top)) != before
 
 
+def test_the_c_files_count_for_whoever_builds_them(tmp_path: Path) -> None:
+    top = package(tmp_path, a="from beyondbase.native.build import library\n", b="x = 1\n", native__build="y = 1\n")
+    (top / "native" / "loop.c").write_text("int one;\n")
+    (top / "native" / "common.h").write_text("int two;\n")
+    before = sources("beyondbase.a", source=top)
+    assert {"beyondbase/native/loop.c", "beyondbase/native/common.h"} <= set(before)
+    assert list(sources("beyondbase.b", source=top)) == ["beyondbase.b"]
+    (top / "native" / "common.h").write_text("int three;\n")
+    sources.cache_clear()
+    assert digest(sources("beyondbase.a", source=top)) != digest(before)
+
+
+def test_training_rests_on_its_c_files() -> None:
+    assert {"beyondbase/native/forest.c", "beyondbase/native/vectors.h"} <= set(sources("beyondbase.train.grpo"))
+
+
 def test_unknown_module_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="beyondbase.nothing"):
         sources("beyondbase.nothing", source=tmp_path)

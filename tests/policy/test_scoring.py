@@ -10,8 +10,8 @@ import torch
 from small_policies import GROUPED, MULTI_HEAD, SHAPES, in_transformers, lively, reference_logprobs
 
 from beyondbase.policy import scoring
-from beyondbase.policy.sampler import sample
-from beyondbase.policy.scoring import completion_logprobs, sequence_logprobs, solution_logprobs
+from beyondbase.policy.forest import as_texts
+from beyondbase.policy.scoring import sequence_logprobs, solution_logprobs, text_logprobs
 
 PROMPTS = [[1, 3, 4], [1, 5], [1, 4, 4], [1, 3, 4]]
 
@@ -23,9 +23,12 @@ def random_completions(rng: np.random.Generator, count: int, length: int) -> np.
 
 
 @SHAPES
-@pytest.mark.parametrize("segment", [1, 2, 5, 100])
+@pytest.mark.parametrize("segment", [1, 2, 5, 100, None])
 def test_solutions_score_as_in_a_full_forward(vocabulary, size, segment, monkeypatch):
-    monkeypatch.setattr(scoring, "SEGMENT", segment)
+    """On the torch path with its segments, and by compiled loops."""
+    if segment:
+        monkeypatch.setenv("BEYONDBASE_NATIVE", "0")
+        monkeypatch.setattr(scoring, "SEGMENT", segment)
     policy = lively(vocabulary, size, seed=1)
     rng = np.random.default_rng(2)
     completions = [random_completions(rng, *shape) for shape in ((6, 7), (4, 7), (5, 4), (1, 1))]
@@ -55,8 +58,8 @@ def test_long_contexts_score_as_in_a_full_forward(vocabulary, size):
     with torch.no_grad():
         expected = reference_logprobs(in_transformers(policy), prompt, completion)
     assert sequence_logprobs(policy, prompt, [completion])[0] == pytest.approx(expected.sum().item(), abs=2e-5)
-    logp = completion_logprobs(policy, [prompt], torch.tensor([[completion]]), torch.tensor([[8]]))
-    torch.testing.assert_close(logp[0, 0], expected, atol=1e-5, rtol=0)
+    logp = text_logprobs(policy, as_texts([prompt], [completion]))
+    torch.testing.assert_close(logp, expected, atol=1e-5, rtol=0)
 
 
 def test_probabilities_of_everything_sum_to_one(vocabulary):
@@ -76,41 +79,3 @@ def test_problems_without_solutions_are_allowed_and_empty_ones_are_not(vocabular
         sequence_logprobs(policy, [1], [[]])
     with pytest.raises(ValueError, match="exceeds max_positions=128"):
         sequence_logprobs(policy, [1], [[3] * 129])
-
-
-@SHAPES
-def test_training_forward_equals_the_full_one(vocabulary, size):
-    policy = lively(vocabulary, size, seed=6)
-    rollouts = sample(policy, PROMPTS, 5, max_tokens=7, generator=torch.Generator().manual_seed(7))
-    logp = completion_logprobs(policy, PROMPTS, rollouts.tokens, rollouts.lengths)
-    torch.testing.assert_close(logp.detach(), rollouts.logprobs, atol=1e-5, rtol=0)
-
-    weights = torch.randn(logp.shape, generator=torch.Generator().manual_seed(8))
-    gradient = torch.autograd.grad((weights * logp).sum(), list(policy.parameters()))
-    total = 0.0
-    for i, prompt in enumerate(PROMPTS):
-        for j, length in enumerate(rollouts.lengths[i].tolist()):
-            full = reference_logprobs(_Logits(policy), prompt, rollouts.tokens[i, j, :length].tolist())
-            torch.testing.assert_close(logp[i, j, :length], full, atol=1e-5, rtol=0)
-            total = total + (weights[i, j, :length] * full).sum()
-    assert (logp[rollouts.tokens == vocabulary.pad_id] == 0).any()
-    for mine, full in zip(gradient, torch.autograd.grad(total, list(policy.parameters())), strict=True):
-        torch.testing.assert_close(mine, full, atol=1e-4, rtol=1e-3)
-
-
-class _Logits:
-    """Our own forward in `transformers`' calling convention."""
-
-    def __init__(self, policy):
-        self.policy = policy
-
-    def __call__(self, ids):
-        self.logits = self.policy(ids)
-        return self
-
-
-def test_rollouts_of_a_single_token(vocabulary):
-    policy = lively(vocabulary, GROUPED, seed=9)
-    logp = completion_logprobs(policy, [[1, 3]], torch.tensor([[[2], [4]]]), torch.ones(1, 2, dtype=torch.long))
-    expected = policy(torch.tensor([[1, 3]]))[0, -1].log_softmax(-1)[[2, 4]]
-    torch.testing.assert_close(logp[0, :, 0], expected, atol=1e-5, rtol=0)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from beyondbase.policy.model import Policy
 from beyondbase.policy.sampler import sample
-from beyondbase.policy.scoring import completion_logprobs
+from beyondbase.policy.scoring import text_logprobs
 from beyondbase.policy.sizes import Size
 from beyondbase.tasks import Countdown
 from beyondbase.train.advantages import group_normalised
-from beyondbase.train.experience import Experience, block_width, blocks, distinct, minimal
+from beyondbase.train.experience import Experience, distinct, minimal
+from beyondbase.train.gradient import gradient
 from beyondbase.train.losses import clip_fraction, kl_estimate, policy_loss
 
 TASK = Countdown(operands=(2, 3))
@@ -51,8 +54,13 @@ def moved(policy: Policy) -> Policy:
 
 def whole(policy: Policy, experience: Experience):
     """Log-probabilities, advantages and mask of every rollout: the loss as it is written in the paper."""
-    logp = completion_logprobs(policy, experience.prompts, experience.rollouts.tokens, experience.rollouts.lengths)
-    mask = torch.arange(logp.shape[2]) < experience.rollouts.lengths[..., None]
+    tokens, _, lengths = experience.rollouts
+    mask = torch.arange(tokens.shape[2]) < lengths[..., None]
+    logp = []
+    for prompt, block in zip(experience.prompts, tokens, strict=True):
+        ids = torch.cat([torch.tensor([prompt]).expand(len(block), -1), block], 1)
+        logp.append(policy(ids)[:, len(prompt) - 1 : -1].log_softmax(-1).gather(2, block[..., None])[..., 0])
+    logp = torch.stack(logp) * mask
     return logp, torch.from_numpy(experience.advantages).float()[..., None], mask.float()
 
 
@@ -62,9 +70,9 @@ def test_same_loss_and_gradient_as_the_whole_batch(policy, experience):
     loss = policy_loss(logp, experience.rollouts.logprobs, advantages, mask, CLIP)
     expected = torch.autograd.grad(loss, list(policy.parameters()))
     batch = minimal(experience)
-    shortened = batch.loss(batch.logprobs(policy), CLIP)
-    found = torch.autograd.grad(shortened, list(policy.parameters()))
-    assert shortened.item() == pytest.approx(loss.item(), abs=1e-6)
+    shortened, _ = gradient(policy, batch.texts, partial(batch.loss, clip=CLIP))
+    found = [weight.grad for weight in policy.parameters()]
+    assert shortened == pytest.approx(loss.item(), abs=1e-6)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
     assert clip_fraction(logp, experience.rollouts.logprobs, advantages, mask, CLIP) > 0.01
@@ -72,9 +80,9 @@ def test_same_loss_and_gradient_as_the_whole_batch(policy, experience):
 
 def test_less_is_computed(experience):
     batch = minimal(experience)
-    assert (batch.lengths > 0).sum() < 0.9 * 4 * 12
+    assert len(batch.texts.ends) < 0.9 * 4 * 12
     silent = [experience.prompts[row] for row in (1, 4)]
-    assert not any(prompt in silent for prompt in batch.prompts)
+    assert not any(text[: len(prompt)].tolist() == prompt for text in batch.texts.ids for prompt in silent)
 
 
 def test_drift_is_that_of_the_rollouts_with_an_advantage(policy, experience):
@@ -82,7 +90,7 @@ def test_drift_is_that_of_the_rollouts_with_an_advantage(policy, experience):
     logp, advantages, mask = whole(policy, experience)
     mask = mask * (advantages != 0)
     batch = minimal(experience)
-    drift = batch.drift(batch.logprobs(policy).detach(), CLIP)
+    drift = batch.drift(text_logprobs(policy, batch.texts).detach(), CLIP)
     old = experience.rollouts.logprobs
     assert drift["clipped"] == pytest.approx(clip_fraction(logp, old, advantages, mask, CLIP), abs=1e-6)
     assert drift["kl"] == pytest.approx(kl_estimate(logp.detach(), old, mask), rel=1e-3)
@@ -103,21 +111,3 @@ def test_equal_rollouts_with_other_advantages_stay_apart():
     """Shuffled rewards pay copies of one rollout differently, and the clip is not linear in the advantage."""
     rows = [[5, 2], [5, 2], [7, 2], [5, 2], [9, 2]]
     assert distinct(rows, np.array([1.0, -1.0, 0.5, 1.0, 0.0])) == [(0, 2), (1, 1), (2, 1)]
-
-
-def test_blocks_hold_every_row_once():
-    groups = [[(0, 3), (4, 1), (5, 2)], [], [(1, 1)], [(0, 1), (2, 1), (3, 1), (7, 9)]]
-    owners, rows, copies = blocks(groups, 2)
-    listed = [
-        (int(owner), int(row), int(copy))
-        for owner, line, counts in zip(owners, rows, copies, strict=True)
-        for row, copy in zip(line, counts, strict=True)
-        if copy
-    ]
-    assert sorted(listed) == sorted((owner, *pair) for owner, group in enumerate(groups) for pair in group)
-
-
-@pytest.mark.parametrize(("sizes", "width"), [([16, 16], 16), ([1, 1, 1, 2], 1), ([1, 1, 1, 16], 2), ([3, 0, 3], 3)])
-def test_block_width_by_hand(sizes, width):
-    """Prompt 8, completion 17 tokens: full groups share their prompt, lonely rows are not padded."""
-    assert block_width(sizes, 8, 17) == width

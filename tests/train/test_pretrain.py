@@ -10,15 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beyondbase.policy.forest import as_texts
 from beyondbase.policy.model import Policy
 from beyondbase.policy.scoring import sequence_logprobs
 from beyondbase.policy.sizes import Size
 from beyondbase.tasks import Countdown
 from beyondbase.train import NonFinite, pretrain
-from beyondbase.train.batches import length_groups, rectangles
+from beyondbase.train.batches import length_groups
 from beyondbase.train.pretrain import FINAL_RATE, WARM_UP, accumulate, batches, rate_at
-
-CPU = torch.device("cpu")
 
 
 def test_loss_falls_to_a_fraction(trained):
@@ -32,9 +31,7 @@ def test_loss_is_the_mean_over_completion_tokens_only():
     task = Countdown(operands=(2, 3, 4))
     policy = Policy.init(task.vocabulary, Size(hidden=16, layers=1, heads=2, kv_heads=2, ffn=24), seed=3)
     prompts, completions = task.encoded_games(50, "train", np.random.default_rng(1))
-    batch = rectangles(prompts, completions, task.vocabulary.pad_id, CPU)
-    assert any((part.inputs == task.vocabulary.pad_id).any() for part in batch)
-    found = accumulate(policy, batch)
+    found = accumulate(policy, as_texts(prompts, completions))
     pairs = zip(prompts, completions, strict=True)
     total = sum(sequence_logprobs(policy, prompt, [completion])[0] for prompt, completion in pairs)
     assert found == pytest.approx(-total / sum(map(len, completions)), rel=1e-5)
@@ -60,8 +57,8 @@ def test_games_come_from_the_train_split():
         split: {identity(task.prompt_ids(problem)) for problem in task.problems(15, split=split, seed=1)}
         for split in ("train", "test")
     }
-    stream = batches(task, 64, seed=1, device=CPU)
-    met = {identity(row) for _ in range(20) for part in next(stream)[0] for row in part.inputs.tolist()}
+    stream = batches(task, 64, seed=1)
+    met = {identity(row) for _ in range(20) for row in next(stream).ids.tolist()}
     assert not met & known["test"]
     assert len(met & known["train"]) > 10
 

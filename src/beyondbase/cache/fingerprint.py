@@ -16,6 +16,7 @@ from pathlib import Path
 
 PACKAGE = "beyondbase"
 SOURCE = Path(__file__).resolve().parents[1]
+NATIVE = f"{PACKAGE}.native.build"  # who imports this rests on C files, too
 
 
 def _docstring_lines(tree: ast.AST) -> set[int]:
@@ -68,7 +69,8 @@ def _imports(module: str, path: Path, source: Path) -> set[str]:
 def sources(*modules: str, source: Path = SOURCE) -> dict[str, str]:
     """SHA-256 of the meaning of each module and of every package module it imports, by module name.
 
-    A package's `__init__` counts where a name is imported from the package, not where one of its modules is.
+    A package's `__init__` counts where a name is imported from the package, not where one of its modules is. With the
+    module that builds the C files come those files, whole, as "beyondbase/native/sampler.c" and the like.
     """
     waiting, found = list(modules), {}
     while waiting:
@@ -80,6 +82,9 @@ def sources(*modules: str, source: Path = SOURCE) -> dict[str, str]:
             raise ValueError(f"module {module!r} is not in {source}; name one of the package's own modules")
         found[module] = hashlib.sha256(meaning(path.read_text()).encode()).hexdigest()
         waiting += _imports(module, path, source)
+        if module == NATIVE:
+            for file in sorted(path.parent.glob("*.[ch]")):
+                found[f"{PACKAGE}/native/{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()
     return dict(sorted(found.items()))
 
 

@@ -60,7 +60,7 @@ def _load(name: str) -> ctypes.CDLL | None:
 
 def _built(name: str) -> Path:
     command = [compiler(), *FLAGS, _tuning()]
-    text = b"".join(path.read_bytes() for path in (HERE / "vectors.h", HERE / f"{name}.c"))
+    text = b"".join(path.read_bytes() for path in (*sorted(HERE.glob("*.h")), HERE / f"{name}.c"))
     digest = hashlib.sha256(text + repr((command, _processor())).encode()).hexdigest()[:16]
     target = runs() / "native" / f"{name}-{digest}.so"
     if not target.exists():

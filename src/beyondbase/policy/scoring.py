@@ -9,12 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from beyondbase.policy import native_forest
+from beyondbase.policy.forest import Texts, block_texts, forests
 from beyondbase.policy.fused import FusedLayer, attend, finish, project
 from beyondbase.policy.model import Policy
 
 Cache = list[tuple[Tensor, Tensor]]  # keys and values (rows, K, T, D) of each layer
 
 SEGMENT = 6  # tokens between the points where completions that begin alike are merged; any value gives the same result
+TOGETHER = 2**22  # tokens of solutions whose tree is grown at once
 
 
 def sequence_logprobs(
@@ -38,9 +41,12 @@ def solution_logprobs(
     """Log P(completion | prompt), float64 (S_i,), for many prompts with integer arrays (S_i, L_i) of completions.
 
     Log-softmax in float32, sums in float64. Completions include eos, and those of one prompt have one length; a prompt
-    may be given more than once. Prompts of one length and completions of one length share batches of at most
-    batch_tokens tokens; completions that begin alike share the computation of their beginning.
+    may be given more than once. Completions that begin alike share the computation of their beginning. On a GPU,
+    prompts of one length and completions of one length share batches of at most batch_tokens tokens.
     """
+    same_shape(prompts, completions)
+    if native_forest.available(policy):
+        return _native_solution_logprobs(policy, prompts, completions)
     results = [np.zeros(len(block)) for block in completions]
     with torch.inference_mode():
         layers = [layer.fused() for layer in policy.model.layers]
@@ -58,6 +64,28 @@ def solution_logprobs(
                 scores[chosen] = prefix_tree_logprobs(policy, layers, ids, problem, tokens[chosen])
             for i, member in enumerate(members):
                 results[member] = scores[owner == i]
+    return results
+
+
+def _native_solution_logprobs(
+    policy: Policy, prompts: Sequence[Sequence[int]], completions: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """`solution_logprobs` by compiled loops: whole problems together, as many as make some hundred thousand tokens."""
+    with torch.inference_mode():
+        engine = native_forest.NativeForests(policy, native_forest.flat_weights(policy))
+    results: list[np.ndarray] = []
+    sizes = np.cumsum([len(block) * (len(prompt) + block.shape[1]) if len(block) else 0
+                       for prompt, block in zip(prompts, completions, strict=True)])  # fmt: skip
+    edges = [0, *np.flatnonzero(np.diff(sizes // TOGETHER)) + 1, len(sizes)]
+    for begin, end in zip(edges, edges[1:], strict=False):
+        blocks = completions[begin:end]
+        texts = block_texts(prompts[begin:end], blocks)
+        policy.check_length(int(texts.ends.max(initial=1)) - 1)
+        logp = torch.zeros(texts.wanted)
+        engine.logprobs(forests(texts, native_forest.tokens_at_once(policy, False), torch.get_num_threads()), logp)
+        begins = np.cumsum(texts.ends - texts.starts) - (texts.ends - texts.starts)
+        sums = np.add.reduceat(logp.numpy().astype(np.float64), begins) if len(begins) else np.zeros(0)
+        results += np.split(sums, np.cumsum([len(block) for block in blocks])[:-1]) if blocks else []
     return results
 
 
@@ -99,39 +127,16 @@ def prefix_tree_logprobs(
     return total[torch.from_numpy(node).to(ids.device)].cpu().numpy()
 
 
-def completion_logprobs(policy: Policy, prompts: Sequence[Sequence[int]], tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Differentiable log-probabilities (P, n, L) of the rollouts' tokens (P, n, L), 0 beyond lengths (P, n).
+def text_logprobs(policy: Policy, texts: Texts) -> Tensor:
+    """Differentiable log-probabilities (n,) of the wanted tokens of some texts, by one forward over all, padded.
 
-    The training forward: each prompt is computed once and shared by its n rollouts. Temperature 1.
+    The plain statement of what native/forest.c computes on a CPU.
     """
-    logp = tokens.new_zeros(tokens.shape, dtype=torch.float32)
-    by_length: dict[int, list[int]] = {}
-    for i, prompt in enumerate(prompts):
-        by_length.setdefault(len(prompt), []).append(i)
-    layers = [layer.fused() for layer in policy.model.layers]
-    for members in by_length.values():
-        index = torch.tensor(members, device=policy.device)
-        ids = torch.tensor([list(prompts[i]) for i in members], device=policy.device)
-        longest = int(lengths[index].max())
-        part = rollout_logprobs(policy, layers, ids, tokens[index, :, :longest])
-        logp = logp.index_put((index,), F.pad(part, (0, tokens.shape[2] - longest)))
-    inside = torch.arange(tokens.shape[2], device=policy.device) < lengths[..., None]
-    return torch.where(inside, logp, 0.0)
-
-
-def rollout_logprobs(policy: Policy, layers: list[FusedLayer], ids: Tensor, tokens: Tensor) -> Tensor:
-    """Log-probabilities (P, n, L) of tokens (P, n, L) after prompts ids (P, T) of one length."""
-    p, n, length = tokens.shape
-    policy.check_length(ids.shape[1] + length - 1)
-    hidden, cache = policy.hidden(ids, ids.shape[1] - 1)
-    first = policy.logits(hidden).log_softmax(-1).expand(p, n, -1).gather(2, tokens[:, :, :1])
-    if length == 1:
-        return first
-    # expand, not repeat_interleave: its gradient is a plain sum
-    shared = [tuple(t[:, None].expand(-1, n, -1, -1, -1).flatten(0, 1) for t in pair) for pair in cache]
-    hidden, _ = extend(policy, layers, shared, tokens[:, :, :-1].reshape(p * n, -1), ids.shape[1])
-    rest = token_logprobs(policy.logits(hidden), tokens[:, :, 1:].reshape(p * n, -1))
-    return torch.cat([first, rest.view(p, n, -1)], 2)
+    first = int(texts.starts.min()) - 1  # where the shortest prompt ends: the last layer leaves out what is before
+    ids = torch.from_numpy(texts.ids[:, : texts.ends.max()].astype(np.int64)).to(policy.device)
+    hidden, _ = policy.hidden(ids[:, :-1], first)
+    inside = torch.from_numpy(texts.inside()[:, first + 1 : texts.ends.max()]).to(policy.device)
+    return token_logprobs(policy.logits(hidden[inside]), ids[:, first + 1 :][inside])
 
 
 def extend(policy: Policy, layers: list[FusedLayer], cache: Cache, tokens: Tensor, start: int) -> tuple[Tensor, Cache]:

@@ -7,6 +7,7 @@ aggregation (losses.py). Not here: a KL term, a value network, replay of old rol
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from beyondbase.tasks.base import Problem, Task
 from beyondbase.tasks.seeds import derive_seed
 from beyondbase.train.advantages import group_normalised
 from beyondbase.train.experience import Experience, minimal
+from beyondbase.train.gradient import gradient
 from beyondbase.train.guards import require, require_finite, require_learning_rate
 from beyondbase.train.history import History
 from beyondbase.train.optimiser import adamw, descend
@@ -100,9 +102,7 @@ def gather(
     prompts = [task.prompt_ids(problem) for problem in problems]
     generator = torch.Generator(policy.device).manual_seed(stream(seed, "rollouts", step))
     drawn = sample(policy, prompts, rollouts, max_tokens=task.max_completion_tokens, generator=generator)
-    require_finite(
-        drawn.logprobs.sum().item(), step=step, quantity="sum of the rollouts' log-probabilities", fix=LOWER
-    )
+    require_finite(drawn.logprobs.sum().item(), step=step, quantity="sum of the rollouts' log-probabilities", fix=LOWER)
     return graded(task, problems, prompts, drawn, reward, seed, step)
 
 
@@ -145,10 +145,8 @@ def improve(
     learnt = {"clipped": 0.0, "kl": 0.0, "gradient_norm": 0.0}
     batch = minimal(experience)
     for _ in range(epochs if batch else 0):
-        logp = batch.logprobs(policy)
-        loss = batch.loss(logp, clip)
-        require_finite(loss.item(), step=step, quantity="policy loss", fix=LOWER)
-        loss.backward()
-        learnt = batch.drift(logp.detach(), clip)
+        loss, logp = gradient(policy, batch.texts, partial(batch.loss, clip=clip))
+        require_finite(loss, step=step, quantity="policy loss", fix=LOWER)
+        learnt = batch.drift(logp, clip)
         learnt["gradient_norm"] = descend(optimisers, policy, rate, step)
     return learnt

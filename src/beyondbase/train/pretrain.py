@@ -9,15 +9,13 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 from tqdm import tqdm
 
+from beyondbase.policy.forest import Texts, as_texts
 from beyondbase.policy.model import Policy
 from beyondbase.tasks.base import Task
 from beyondbase.tasks.seeds import derive_seed
-from beyondbase.train.batches import IGNORED, Rectangle, rectangles
+from beyondbase.train.gradient import gradient
 from beyondbase.train.guards import require, require_finite, require_learning_rate
 from beyondbase.train.history import History
 from beyondbase.train.optimiser import descend, muon
@@ -55,7 +53,8 @@ def pretrain(
     optimisers = muon(policy, learning_rate, WEIGHT_DECAY)
     history, seen = History(), 0
     with tqdm(total=tokens, unit="tok", unit_scale=True, desc="pre-training", disable=not progress) as bar:
-        for step, (batch, size) in enumerate(batches(task, batch_size, seed, policy.device), start=1):
+        for step, batch in enumerate(batches(task, batch_size, seed), start=1):
+            size = int(batch.ends.sum())
             rate = learning_rate * rate_at(seen / tokens, size / tokens)
             loss = accumulate(policy, batch, step)
             norm = descend(optimisers, policy, rate, step)
@@ -78,11 +77,10 @@ def rate_at(done: float, stride: float = 0.0) -> float:
     return FINAL_RATE + (1.0 - FINAL_RATE) * 0.5 * (1.0 + math.cos(angle))
 
 
-def batches(task: Task, batch_size: int, seed: int, device: torch.device) -> Iterator[tuple[list[Rectangle], int]]:
-    """Endless batches of `batch_size` fresh games of the train split, each with its number of tokens."""
+def batches(task: Task, batch_size: int, seed: int) -> Iterator[Texts]:
+    """Endless batches of `batch_size` fresh games of the train split."""
     for prompts, completions in games(task, batch_size, seed):
-        size = sum(map(len, prompts)) + sum(map(len, completions))
-        yield rectangles(prompts, completions, task.vocabulary.pad_id, device), size
+        yield as_texts(prompts, completions)
 
 
 def games(task: Task, batch_size: int, seed: int) -> Iterator[tuple[list[list[int]], list[list[int]]]]:
@@ -96,21 +94,9 @@ def games(task: Task, batch_size: int, seed: int) -> Iterator[tuple[list[list[in
             yield prompts[rows], completions[rows]
 
 
-def accumulate(policy: Policy, batch: list[Rectangle], step: int = 0) -> float:
-    """Adds the gradient of the batch's mean loss to the policy's, rectangle by rectangle, and returns that loss."""
-    targets = sum(int((part.targets != IGNORED).sum()) for part in batch)
-    total = 0.0
-    for part in batch:
-        loss = completion_loss(policy, part) / targets
-        loss.backward()
-        total += loss.item()
+def accumulate(policy: Policy, batch: Texts, step: int = 0) -> float:
+    """Adds the gradient of the mean loss over the batch's completion tokens to the policy's, and returns that loss."""
+    loss, _ = gradient(policy, batch, lambda logp, _: -logp.sum() / batch.wanted, share=False)
     return require_finite(
-        total, step=step, quantity="loss", fix="lower learning_rate, or start from weights that are finite"
+        loss, step=step, quantity="loss", fix="lower learning_rate, or start from weights that are finite"
     )
-
-
-def completion_loss(policy: Policy, part: Rectangle) -> Tensor:
-    """Summed cross-entropy of the completion tokens; the output layer sees their positions only."""
-    hidden, _ = policy.hidden(part.inputs, part.first)
-    written = part.targets != IGNORED
-    return F.cross_entropy(policy.logits(hidden[written]), part.targets[written], reduction="sum")

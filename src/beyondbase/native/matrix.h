@@ -1,0 +1,93 @@
+// The three matrix products of training, c = a b, c += a b and c += a^T b, on one register tile.
+#include "vectors.h"
+
+#define PANEL (2 * LANES)  // columns of a register tile
+#define BLOCK 192          // rows that go through several products before the next ones: they stay in the second cache
+
+// A matrix (k, n) that a product reads: columns in panels of 32, `panel` floats apart, rows of a panel `row` apart.
+struct panels {
+  const float *at;
+  int64_t panel, row;
+};
+
+static inline struct panels packed(const float *at, int k) { return (struct panels){at, (int64_t)PANEL * k, PANEL}; }
+static inline struct panels plain(const float *at, int64_t width) { return (struct panels){at, PANEL, width}; }
+static inline size_t packed_size(int k, int n) { return (size_t)(n + PANEL - 1) / PANEL * PANEL * k; }
+
+// One tile, rows x 16 or 32: c = or += a b for rows a (rows, k), or columns a (k, rows) where `turned`. The compiler
+// keeps `s` in registers: its indices must all be constants. Columns past `left` are computed and not stored.
+static inline __attribute__((always_inline)) void block(const float *a, int64_t lead, const int turned, const float *b,
+                                                        int64_t row, int k, float *c, int64_t width, int left, int add,
+                                                        const float *bias, const int rows, const int vectors) {
+  vec s[ROWS][2];
+  vec b0 = bias ? load(bias) : (vec){}, b1 = bias && vectors == 2 ? load(bias + LANES) : (vec){};
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; r++) s[r][0] = b0, s[r][1] = b1;
+  for (int i = 0; i < k; i++, b += row) {
+    vec w0 = load(b), w1 = vectors == 2 ? load(b + LANES) : w0;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+      vec x = splat(turned ? a[i * lead + r] : a[r * lead + i]);
+      s[r][0] += x * w0;
+      if (vectors == 2) s[r][1] += x * w1;
+    }
+  }
+  if (left >= vectors * LANES) {
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++, c += width) {
+      store(c, add ? load(c) + s[r][0] : s[r][0]);
+      if (vectors == 2) store(c + LANES, add ? load(c + LANES) + s[r][1] : s[r][1]);
+    }
+    return;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; r++, c += width) {
+    float last[PANEL];
+    store(last, s[r][0]), store(last + LANES, s[r][1]);
+    for (int j = 0; j < left; j++) c[j] = add ? c[j] + last[j] : last[j];
+  }
+}
+
+// m rows of one panel: as many full tiles as there are, then smaller ones.
+static inline __attribute__((always_inline)) void strip(const float *a, int64_t lead, const int turned, const float *b,
+                                                        int64_t row, int k, float *c, int64_t width, int left, int add,
+                                                        const float *bias, int m, const int vectors) {
+  int64_t step = turned ? 1 : lead;
+  int r = 0;
+  for (; r + ROWS <= m; r += ROWS)
+    block(a + r * step, lead, turned, b, row, k, c + r * width, width, left, add, bias, ROWS, vectors);
+  if (ROWS > 4)
+    for (; r + 4 <= m; r += 4)
+      block(a + r * step, lead, turned, b, row, k, c + r * width, width, left, add, bias, ROWS > 4 ? 4 : 1, vectors);
+  for (; r + 2 <= m; r += 2)
+    block(a + r * step, lead, turned, b, row, k, c + r * width, width, left, add, bias, 2, vectors);
+  for (; r < m; r++)
+    block(a + r * step, lead, turned, b, row, k, c + r * width, width, left, add, bias, 1, vectors);
+}
+
+// c (m, n) = or += a (m, k) b (k, n), plus a bias (n) given on whole panels. Rows of a are `lead` apart, of c `width`.
+static __attribute__((noinline)) void multiply(const float *a, int64_t lead, struct panels b, int k, float *c, int64_t width, int m, int n,
+                     int add, const float *bias) {
+  for (int o = 0; o < n; o += PANEL, b.at += b.panel)
+    if (n - o > LANES)
+      strip(a, lead, 0, b.at, b.row, k, c + o, width, n - o, add, bias ? bias + o : NULL, m, 2);
+    else
+      strip(a, lead, 0, b.at, b.row, k, c + o, width, n - o, add, bias ? bias + o : NULL, m, 1);
+}
+
+// c (m, n) += a^T b for a (k, m) and b (k, n): what k tokens add to the gradient of a matrix.
+static __attribute__((noinline)) void accumulate(const float *a, int64_t lead, const float *b, int64_t row, int k, float *c, int64_t width, int m,
+                       int n) {
+  for (int o = 0; o < n; o += PANEL)
+    if (n - o > LANES)
+      strip(a, lead, 1, b + o, row, k, c + o, width, n - o, 1, NULL, m, 2);
+    else
+      strip(a, lead, 1, b + o, row, k, c + o, width, n - o, 1, NULL, m, 1);
+}
+
+// Panels of the matrix (k, n) whose entry (i, j) is w[i * down + j * right].
+static void pack(const float *w, int64_t down, int64_t right, int k, int n, float *to) {
+  for (int o = 0; o < n; o += PANEL)
+    for (int i = 0; i < k; i++)
+      for (int j = 0; j < PANEL; j++) *to++ = o + j < n ? w[i * down + (o + j) * right] : 0.0f;
+}
