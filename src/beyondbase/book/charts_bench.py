@@ -10,11 +10,11 @@ from beyondbase.book.charts_theme import BLUE, GREEN, GREY, INK, ORANGE, PURPLE,
 # Contestant -> (colour, dash, shape); words as in the tables.
 LOOKS = {
     "this book": (BLUE, [1, 0], "circle"),
-    "transformers generate": (VERMILLION, [7, 3], "square"),
+    "generate": (VERMILLION, [7, 3], "square"),
     "continuous batching": (ORANGE, [4, 2], "cross"),
     "vLLM": (GREEN, [2, 3], "triangle-up"),
     "vLLM, compiled": (PURPLE, [8, 3, 2, 3], "diamond"),
-    "products alone": (GREY, [1, 2], "stroke"),
+    "products alone": (GREY, [1, 2], "triangle-down"),
 }
 CURVES = {
     "samples of one prompt": (BLUE, [1, 0], "circle"),

@@ -16,7 +16,7 @@ from .site_values import duration
 
 KINDS = {"cpu": "On a CPU", "gpu": "On a GPU"}
 MODELS = {"tiny": "0.2M", "small": "1M", "medium": "10M", "large": "100M"}
-SHORT = {**NAMES, "continuous": "continuous batching", "bound": "products alone"}
+SHORT = {**NAMES, "generate": "generate", "continuous": "continuous batching", "bound": "products alone"}
 CURVES = {
     "n": "samples of one prompt",
     "prompts": "prompts of 16 samples",
@@ -84,9 +84,7 @@ def goals(found: Mapping[str, Any], _: Figures) -> str:
     ]
     if not rows:
         return "<p class='bb-note'>The goals are set for two CPU cores.</p>"
-    return html_table(
-        ["What", "Goal", "Measured", ""], rows, css="bb-comparison", label="Goals and whether they are met"
-    )
+    return html_table(["What", "Goal", "Measured", ""], rows, label="Goals and whether they are met")
 
 
 def ahead(found: Mapping[str, Any], _: Figures) -> str:
@@ -110,19 +108,19 @@ def sampling(found: Mapping[str, Any], _: Figures) -> str:
             (entries.get(name, {}) for name in ("vllm", "vllm, compiled")), key=lambda one: one.get("tok_s") or 0
         )
         ours, bound = entries["ours"], entries["bound"]
-        share = "" if row["share_of_bound"] is None else f"<small>ours is {100 * row['share_of_bound']:.0f} %</small>"
+        share = (
+            "" if row["share_of_bound"] is None else f"<br><small>ours is {100 * row['share_of_bound']:.0f} %</small>"
+        )
         rows.append([
             f"{MODELS[row['size']]}, n = {row['n']:,}",
-            rate(ours) + f"<small>{ours.get('peak_mib') or 0:,.0f} MiB</small>",
+            rate(ours) + f"<br><small>{ours.get('peak_mib') or 0:,.0f} MiB</small>",
             rate(bound) + share,
             beside(entries["generate"], row["ratios"]["generate"]),
             beside(entries.get("continuous", {}), row["ratios"]["continuous"]),
             beside(vllm, row["ratios"]["vllm"]),
         ])  # fmt: skip
     notes = "".join(f"<li>{escape(who)}: not measured: {escape(why)}</li>" for who, why in reasons.items())
-    return html_table(heads, rows, css="bb-comparison", label="New tokens a second") + (
-        f"<ul class='bb-note'>{notes}</ul>" if notes else ""
-    )
+    return html_table(heads, rows, label="New tokens a second") + (f"<ul class='bb-note'>{notes}</ul>" if notes else "")
 
 
 def rate(entry: Mapping[str, Any]) -> str:
@@ -131,7 +129,7 @@ def rate(entry: Mapping[str, Any]) -> str:
 
 def beside(entry: Mapping[str, Any], ratio: float | None) -> str:
     """A peer's rate, with ours as a multiple of it."""
-    return rate(entry) + ("" if ratio is None else f"<small>ours is {ratio:.2f} times</small>")
+    return rate(entry) + ("" if ratio is None else f"<br><small>ours is {ratio:.2f} times</small>")
 
 
 def training(found: Mapping[str, Any], _: Figures) -> str:
@@ -151,13 +149,13 @@ def training(found: Mapping[str, Any], _: Figures) -> str:
     rows[-1][-1] += times(games["ratios"]["trainer"])
     rows.append([f"exact evaluation of {exact['problems']} problems", "this book",
                  seconds(exact["evaluation_seconds"]), "every solution, no sampling"])  # fmt: skip
-    return html_table(["What", "Who", "Time", ""], rows, css="bb-comparison", label="Training and evaluation")
+    return html_table(["What", "Who", "Time", ""], rows, label="Training and evaluation")
 
 
 def who(name: str, entry: Mapping[str, Any]) -> str:
-    reason = f"<small>not measured: {escape(entry['not_measured'])}</small>" if "not_measured" in entry else ""
+    reason = f"<br><small>not measured: {escape(entry['not_measured'])}</small>" if "not_measured" in entry else ""
     optimiser = entry.get("settings", {}).get("optimiser")
-    return escape(NAMES[name]) + (f"<small>{escape(optimiser)}</small>" if optimiser else "") + reason
+    return escape(NAMES[name]) + (f"<br><small>{escape(optimiser)}</small>" if optimiser else "") + reason
 
 
 def seconds(value: float | None) -> str:
@@ -165,7 +163,7 @@ def seconds(value: float | None) -> str:
 
 
 def times(ratio: float | None) -> str:
-    return "" if ratio is None else f"<small>ours is {ratio:.2f} times as fast</small>"
+    return "" if ratio is None else f"<br><small>ours is {ratio:.2f} times as fast</small>"
 
 
 def bandwidth(found: Mapping[str, Any], _: Figures) -> str:
