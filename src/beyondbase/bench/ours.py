@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from typing import Any
 
 import numpy as np
@@ -34,13 +32,11 @@ class Sampling:
         self.policy = checkpoint.load(job["checkpoint"], device=self.device)
         self.generator = torch.Generator(self.device).manual_seed(0)
         self.info = {"dtype": str(self.policy.lm_head.weight.dtype).removeprefix("torch.")}
-        # Rows that end early would leave the batch; the others run to full length, so must these.
-        self.options = {"ignore_eos": True} if "ignore_eos" in inspect.signature(sample).parameters else {}
 
     def draw(self, job: dict[str, Any]) -> Any:
-        return sample(
-            self.policy, job["prompts"], job["n"], max_tokens=job["new"], generator=self.generator, **self.options
-        )
+        # Rows that end early would leave the batch; the others run to full length, so must these.
+        options = {"max_tokens": job["new"], "generator": self.generator, "ignore_eos": True}
+        return sample(self.policy, job["prompts"], job["n"], **options)
 
     def tune(self, job: dict[str, Any]) -> dict[str, Any]:
         self.draw(job)
@@ -110,14 +106,6 @@ class Pretraining:
 
         seconds, _ = timed(train, self.device)
         return {"seconds": seconds, "tokens": tokens, **gpu_peak(self.device)}
-
-
-def together(policy: Any, prompts: list[list[int]], completions: list[list[int]]) -> Any:
-    """A batch of games in the form that `accumulate` takes: ragged texts, or rectangles where it still pads."""
-    module = importlib.import_module("beyondbase.train.pretrain")  # the package's own `pretrain` is the function
-    if hasattr(module, "as_texts"):
-        return module.as_texts(prompts, completions)
-    return module.rectangles(prompts, completions, policy.vocabulary.pad_id, policy.device)
 
 
 class Exact:
