@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import product
 
 import pytest
@@ -9,8 +10,20 @@ import torch
 from scipy.stats import chisquare
 from small_policies import GROUPED, MULTI_HEAD, SHAPES, in_transformers, lively, reference_logprobs
 
-from beyondbase.policy.sampler import sample
+from beyondbase.policy import native_sampler, sampler
+from beyondbase.policy.sampler import sample, sample_blocks
 from beyondbase.policy.torch_sampler import draw, survivors
+
+
+@contextmanager
+def using_threads(count: int):
+    former = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(former)
+
 
 PROMPTS = [[1, 3, 4, 3], [1, 5], [1, 4, 4, 5], [1]]
 EOS = 2
@@ -85,6 +98,74 @@ def test_rollouts_may_enter_a_loss(vocabulary):
     assert weight.grad == rollouts.logprobs.sum()
 
 
+@SHAPES
+@pytest.mark.parametrize("top_p", [1.0, 0.7])
+def test_the_compiled_loop_equals_the_plain_path(vocabulary, size, top_p, monkeypatch):
+    policy = lively(vocabulary, size, seed=12)
+    options = {"max_tokens": 20, "temperature": 0.8, "top_p": top_p}
+    if not native_sampler.available(policy):
+        pytest.skip("no C compiler here")
+    for threads in (1, 2):
+        with using_threads(threads):
+            fast = sample(policy, PROMPTS, 70, generator=seeded(13), **options)
+        with monkeypatch.context() as patch:
+            patch.setenv("BEYONDBASE_NATIVE", "0")
+            assert not native_sampler.available(policy)
+            plain = sample(policy, PROMPTS, 70, generator=seeded(13), **options)
+        same = (fast.tokens == plain.tokens).all(-1) if fast.tokens.shape == plain.tokens.shape else torch.tensor(0.0)
+        assert same.float().mean() > 0.99  # a draw on the very boundary may differ
+        torch.testing.assert_close(fast.logprobs[same], plain.logprobs[same], atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_top_p_draws_from_the_smallest_set_that_reaches_it(vocabulary, native, monkeypatch):
+    monkeypatch.setenv("BEYONDBASE_NATIVE", native)
+    policy = lively(vocabulary, GROUPED, seed=14)
+    with torch.no_grad():
+        exact = policy(torch.tensor([[1, 3]]))[0, -1].softmax(-1)
+    ranked = exact.sort(descending=True)
+    kept = ranked.indices[: int((ranked.values.cumsum(0) < 0.6).sum()) + 1].tolist()
+    rollouts = sample(policy, [[1, 3]], 4000, max_tokens=1, generator=seeded(15), top_p=0.6)
+    assert set(rollouts.tokens.flatten().tolist()) == set(kept) and 1 < len(kept) < vocabulary.size
+    expected = (exact / exact[kept].sum()).log()[rollouts.tokens]
+    torch.testing.assert_close(rollouts.logprobs, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_the_stop_token_is_the_callers(vocabulary, native, monkeypatch):
+    monkeypatch.setenv("BEYONDBASE_NATIVE", native)
+    policy = lively(vocabulary, MULTI_HEAD, seed=16)
+    stopped = sample(policy, [[1, 3]], 200, max_tokens=12, generator=seeded(17), stop_id=4)
+    endless = sample(policy, [[1, 3]], 200, max_tokens=12, generator=seeded(17), ignore_eos=True)
+    assert (endless.lengths == 12).all() and (endless.tokens == EOS).any()
+    for row, length, whole in zip(
+        stopped.tokens[0].tolist(), stopped.lengths[0].tolist(), endless.tokens[0].tolist(), strict=True
+    ):
+        assert row[:length] == whole[:length]
+        assert 4 not in row[: length - 1] and (row[length - 1] == 4 or length == 12)
+
+
+def test_blocks_are_the_whole_and_bounded(vocabulary, monkeypatch):
+    policy = lively(vocabulary, GROUPED, seed=18)
+    monkeypatch.setattr(sampler, "BLOCK_TOKENS", 4 * 30 * 10)
+    blocks = list(sample_blocks(policy, PROMPTS, 100, max_tokens=10, generator=seeded(19)))
+    assert [block.lengths.shape[1] for block in blocks] == [30, 30, 30, 10]
+    whole = sample(policy, PROMPTS, 100, max_tokens=10, generator=seeded(19))
+    assert torch.equal(torch.cat([block.lengths for block in blocks], 1), whole.lengths)
+    for block, first in zip(blocks, range(0, 100, 30), strict=True):
+        part = whole.tokens[:, first : first + 30, : block.tokens.shape[2]]
+        assert torch.equal(block.tokens, part)
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_rows_that_cannot_fit_the_memory_are_split(vocabulary, native, monkeypatch):
+    monkeypatch.setenv("BEYONDBASE_NATIVE", native)
+    policy = lively(vocabulary, MULTI_HEAD, seed=20)
+    whole = sample(policy, PROMPTS, 9, max_tokens=10, generator=seeded(21))
+    monkeypatch.setattr(sampler, "CACHE_BYTES", 1)  # not even one row: it is tried all the same
+    assert torch.equal(sample(policy, PROMPTS, 9, max_tokens=10, generator=seeded(21)).tokens, whole.tokens)
+
+
 def test_draw_inverts_the_distribution():
     probabilities = torch.tensor([0.0, 0.25, 0.0, 0.5, 0.25, 0.0])
     uniform = (torch.arange(1000) + 0.5) / 1000
@@ -118,6 +199,9 @@ def test_survivors_keep_every_live_row():
         ({"temperature": float("nan")}, "temperature=nan must be positive"),
         ({"prompts": []}, "prompts"),
         ({"prompts": [[1], []]}, "empty prompt"),
+        ({"prompts": [[1], [1, 99]]}, "token 99 of a prompt is not in the vocabulary of 6"),
+        ({"top_p": 0.0}, "top_p=0.0 must be above 0"),
+        ({"stop_id": 6}, "stop_id=6 is not a token: the vocabulary has 6"),
         ({"max_tokens": 128}, "129 tokens exceeds max_positions=128"),
     ],
 )

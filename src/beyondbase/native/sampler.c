@@ -1,8 +1,8 @@
 // Many samples of each prompt, a token a step for every row of a full batch: see policy/native_sampler.py.
 //
 // Rows are independent: each has its own prompt, position and cache, so a row that ends is replaced by the next sample
-// at once and the batch stays full. The keys and values of a prompt lie in memory once, for all its samples. Keys are
-// stored as blocks of 16 positions, (blocks, channels, 16): 16 scores are then multiply-adds without a reduction.
+// at once and the batch stays full. The keys and values of a prompt lie in memory once, for all its samples. Its
+// keys come in blocks of 16 positions, (blocks, channels, 16): 16 scores are then multiply-adds without a reduction.
 #include "vectors.h"
 
 struct layer {
@@ -79,9 +79,20 @@ static int draw(float *logits, int vocabulary, float uniform, float top_p, float
   return token;
 }
 
+// Memory that the row to come will read, called in line by line while this row is computed: asked for all at once it
+// would fill the processor's queue and stall it.
+struct ahead {
+  const float *next, *end;
+};
+
+static inline __attribute__((always_inline)) void fetch(struct ahead *soon, int lines) {
+  for (int i = 0; i < lines; i++) __builtin_prefetch(soon->next + i * LANES);
+  soon->next += soon->next < soon->end ? lines * LANES : 0;
+}
+
 // Scores of n positions: q (channels) against blocks of 16 keys (blocks, channels, 16). Positions past n get none.
 static inline __attribute__((always_inline)) void score(const float *q, const float *keys, int n, float *scores,
-                                                        const int channels) {
+                                                        const int channels, struct ahead *soon) {
   int p = 0;
   for (; p + LANES < n; p += 2 * LANES) {
     const float *k = keys + p * channels, *l = k + LANES * channels;
@@ -89,22 +100,40 @@ static inline __attribute__((always_inline)) void score(const float *q, const fl
     for (int d = 0; d < channels; d += 2) {
       a += splat(q[d]) * load(k + d * LANES), b += splat(q[d + 1]) * load(k + (d + 1) * LANES);
       c += splat(q[d]) * load(l + d * LANES), e += splat(q[d + 1]) * load(l + (d + 1) * LANES);
+      fetch(soon, 3);
     }
     store(scores + p, a + b), store(scores + p + LANES, c + e);
   }
   if (p < n) {
     const float *k = keys + p * channels;
     vec a = {}, b = {};
-    for (int d = 0; d < channels; d += 2)
+    for (int d = 0; d < channels; d += 2) {
       a += splat(q[d]) * load(k + d * LANES), b += splat(q[d + 1]) * load(k + (d + 1) * LANES);
+      fetch(soon, 3);
+    }
     store(scores + p, a + b);
+  }
+  for (int i = n; i < padded(n); i++) scores[i] = -1e30f;
+}
+
+// The same for keys as they are appended, (n, width): a row writes one line of them a step instead of a whole block.
+static inline __attribute__((always_inline)) void score_rows(const float *q, const float *keys, int n, float *scores,
+                                                             const int width) {
+  for (int p = 0; p < n; p += LANES, keys += LANES * width) {
+    vec products[LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) {
+      products[i] = load(q) * load(keys + i * width);
+      for (int d = LANES; d < width; d += LANES) products[i] += load(q + d) * load(keys + i * width + d);
+    }
+    store(scores + p, sums(products));
   }
   for (int i = n; i < padded(n); i++) scores[i] = -1e30f;
 }
 
 // mixed (width) += sum over n positions of weights[p] values (n, width)[p].
 static inline __attribute__((always_inline)) void mix(const float *weights, const float *values, int n, float *mixed,
-                                                      const int width) {
+                                                      const int width, struct ahead *soon) {
   for (int w = 0; w < width; w += 2 * LANES) {
     const int two = w + LANES < width, second = two ? LANES : 0;
     const float *v = values + w;
@@ -117,6 +146,7 @@ static inline __attribute__((always_inline)) void mix(const float *weights, cons
         a[i] += s * load(v + i * width);
         if (two) b[i] += s * load(v + i * width + second);
       }
+      fetch(soon, 4);
     }
     for (; p < n; p++, v += width) {
       vec s = splat(weights[p]);
@@ -152,10 +182,6 @@ static inline void rotate(float *x, const float *cosine, const float *sine, int 
     }
 }
 
-static inline void fetch(const float *p, int64_t floats) {
-  for (int64_t i = 0; i < floats; i += LANES) __builtin_prefetch(p + i);
-}
-
 // Attention of every row: rotated queries and keys, the new key and value in the row's cache, softmax over prompt and
 // suffix together. One key-value head at a time, so that a prompt's block of it stays in the first cache; the cache of
 // the row to come is called in while a row is computed.
@@ -166,7 +192,7 @@ static inline __attribute__((always_inline)) void attend(const struct model *m, 
   int group = m->heads / m->kv_heads, length = padded(job->max_tokens);
   int stride = (m->heads + 2 * m->kv_heads) * channels;
   float scale = 1.0f / sqrtf(channels);
-  int64_t key_size = (int64_t)channels * length, value_size = (int64_t)job->max_tokens * wide;
+  int64_t size = (int64_t)length * wide;
   for (int r = 0; r < count; r++) {
     int position = rows[r].prompt->length + rows[r].drawn - 1;
     const float *cosine = m->cosine + position * (channels / 2), *sine = m->sine + position * (channels / 2);
@@ -174,29 +200,29 @@ static inline __attribute__((always_inline)) void attend(const struct model *m, 
   }
   for (int g = 0; g < m->kv_heads; g++)
     for (int r = 0; r < count; r++) {
-      if (r + 1 < count) {
-        int64_t block = ((int64_t)rows[r + 1].slot * m->layers + layer) * m->kv_heads + g;
-        fetch(s->keys + block * key_size, padded(rows[r + 1].drawn) * channels);
-        fetch(s->values + block * value_size, rows[r + 1].drawn * wide);
-      }
+      const struct row *then = &rows[r + 1 < count ? r + 1 : r];
+      int64_t later = ((int64_t)then->slot * m->layers + layer) * m->kv_heads + g;
+      struct ahead k_soon = {s->keys + later * size, s->keys + later * size + then->drawn * wide};
+      struct ahead v_soon = {s->values + later * size, s->values + later * size + then->drawn * wide};
       const struct prompt *prompt = rows[r].prompt;
       const float *q = s->qkv + r * stride + g * group * channels;
       const float *k = s->qkv + r * stride + (m->heads + g) * channels, *v = k + m->kv_heads * channels;
       int64_t block = ((int64_t)rows[r].slot * m->layers + layer) * m->kv_heads + g;
-      float *keys = s->keys + block * key_size, *values = s->values + block * value_size;
+      float *keys = s->keys + block * size, *values = s->values + block * size;
       int at = rows[r].drawn - 1, shared = prompt->length, start = padded(shared), n = start + padded(at + 1);
-      float *key = keys + at / LANES * LANES * channels + at % LANES;
-      for (int d = 0; d < channels; d++) key[d * LANES] = k[d], values[at * wide + d] = v[d];
+      for (int d = 0; d < channels; d++) keys[at * wide + d] = k[d], values[at * wide + d] = v[d];
       const float *prompt_keys = prompt->keys + ((int64_t)layer * m->kv_heads + g) * channels * start;
       const float *prompt_values = prompt->values + ((int64_t)layer * m->kv_heads + g) * shared * wide;
       for (int h = 0; h < group; h++, q += channels) {
         float *scores = s->scores, *mixed = s->mixed + r * m->heads * channels + (g * group + h) * channels;
-        score(q, prompt_keys, shared, scores, channels);
-        score(q, keys, at + 1, scores + start, channels);
+        score(q, prompt_keys, shared, scores, channels, &k_soon);
+        float query[wide];
+        for (int d = 0; d < wide; d++) query[d] = d < channels ? q[d] : 0.0f;
+        score_rows(query, keys, at + 1, scores + start, wide);
         float factor = 1.0f / soften(scores, n, scale), row[wide];
         memset(row, 0, sizeof row);
-        mix(scores, prompt_values, shared, row, wide);
-        mix(scores + start, values, at + 1, row, wide);
+        mix(scores, prompt_values, shared, row, wide, &v_soon);
+        mix(scores + start, values, at + 1, row, wide, &v_soon);
         for (int d = 0; d < channels; d++) mixed[d] = row[d] * factor;
       }
     }
@@ -253,7 +279,8 @@ int sample(const struct model *m, const struct job *job) {
   size_t slots = job->slots, wide = padded(m->channels), kv = (size_t)m->layers * m->kv_heads, longest = 0;
   for (int64_t p = 0; p < job->count; p++)
     longest = (size_t)job->prompts[p].length > longest ? (size_t)job->prompts[p].length : longest;
-  size_t sizes[] = {slots * kv * m->channels * padded(job->max_tokens), slots * kv * job->max_tokens * wide,
+  size_t cache = slots * kv * padded(job->max_tokens) * wide;
+  size_t sizes[] = {cache, cache,
                     slots * m->hidden, slots * m->hidden, slots * (m->heads + 2 * m->kv_heads) * m->channels,
                     slots * m->heads * m->channels, slots * padded(m->ffn), slots * m->vocabulary,
                     padded(longest) + padded(job->max_tokens) + 2 * padded(m->vocabulary)};

@@ -32,6 +32,28 @@ static inline float sum(vec v) {
   return ((h[0] + h[4]) + (h[2] + h[6])) + ((h[1] + h[5]) + (h[3] + h[7]));
 }
 
+// The sums of sixteen vectors as one: halves are added pairwise, so each stage leaves half as many vectors.
+static inline vec sums(const vec *v) {
+#define FOLD(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11, i12, i13, i14, i15)                         \
+  __builtin_shufflevector(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11, i12, i13, i14, i15)
+  vec a[8], b[4], c[2];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++)
+    a[i] = FOLD(v[i], v[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+           FOLD(v[i], v[i + 8], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++)
+    b[i] = FOLD(a[i], a[i + 4], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+           FOLD(a[i], a[i + 4], 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++)
+    c[i] = FOLD(b[i], b[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+           FOLD(b[i], b[i + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  return FOLD(c[0], c[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
+         FOLD(c[0], c[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+#undef FOLD
+}
+
 // e^x with a relative error below 2e-7; 0 below -87 (so that a mask of -1e30 is exactly nothing).
 static inline vec exponential(vec x) {
   const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
@@ -70,13 +92,17 @@ enum finish { PLAIN, ADD, GATE };
 // One tile: ROWS rows (or fewer) times one panel of 32 outputs. The compiler keeps `c` in registers.
 static inline __attribute__((always_inline)) void tile(const float *x, int stride, const float *panel, int inputs,
                                                        float *y, int width, const float *bias, enum finish finish,
-                                                       const int rows, int left) {
+                                                       const int rows, int left, const int first) {
   vec c[ROWS][2];
   vec b0 = bias ? load(bias) : (vec){}, b1 = bias ? load(bias + LANES) : (vec){};
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++) c[r][0] = b0, c[r][1] = b1;
   for (int i = 0; i < inputs; i++) {
     vec w0 = load(panel + 2 * LANES * i), w1 = load(panel + 2 * LANES * i + LANES);
+    if (first) {  // call the next panel into the second cache while this one is used for the first time
+      __builtin_prefetch(panel + 2 * LANES * (inputs + i), 0, 2);
+      __builtin_prefetch(panel + 2 * LANES * (inputs + i) + LANES, 0, 2);
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
       vec a = splat(x[r * stride + i]);
@@ -110,9 +136,11 @@ static inline void product(const float *x, const float *packed, const float *bia
   for (int o = 0; o < outputs; o += step, packed += 2 * LANES * inputs) {
     const float *b = bias ? bias + o : NULL;
     int r = 0, left = outputs - o;
+    if (rows >= ROWS) tile(x, inputs, packed, inputs, y + o, width, b, finish, ROWS, left, 1), r = ROWS;
     for (; r + ROWS <= rows; r += ROWS)
-      tile(x + r * inputs, inputs, packed, inputs, y + r * width + o, width, b, finish, ROWS, left);
-    for (; r < rows; r++) tile(x + r * inputs, inputs, packed, inputs, y + r * width + o, width, b, finish, 1, left);
+      tile(x + r * inputs, inputs, packed, inputs, y + r * width + o, width, b, finish, ROWS, left, 0);
+    for (; r < rows; r++)
+      tile(x + r * inputs, inputs, packed, inputs, y + r * width + o, width, b, finish, 1, left, 0);
   }
 }
 

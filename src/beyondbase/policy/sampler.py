@@ -118,7 +118,7 @@ def rows_at_once(policy: Policy, length: int, native: bool) -> int:
     """Rows of `length` tokens that are fast to compute together, and whose keys and values fit into CACHE_BYTES."""
     row = 2 * 4 * policy.config.num_hidden_layers * policy.heads.key * policy.heads.channels * length
     if native:
-        fast = native_sampler.SLOTS * torch.get_num_threads()
+        fast = native_sampler.fast_rows(policy) * torch.get_num_threads()
     else:
         fast = 512 if policy.device.type == "cpu" else 8192
     return max(1, min(fast, CACHE_BYTES // row))

@@ -125,7 +125,7 @@ def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
 
     Source: Holtzman et al. (arXiv 1904.09751) section 3.1.
     """
-    ranked, order = probabilities.sort(0, descending=True, stable=True)
+    ranked, order = probabilities.sort(dim=0, descending=True, stable=True)
     kept = torch.zeros_like(probabilities).scatter_(0, order, (ranked.cumsum(0) - ranked < top_p).float())
     probabilities = probabilities * kept
     return probabilities / probabilities.sum(0)
