@@ -1,4 +1,5 @@
 // Sixteen floats at a time, in GCC's vector extensions: one AVX-512 register, two of AVX2, four of NEON.
+#pragma once
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
