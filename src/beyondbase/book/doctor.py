@@ -13,6 +13,7 @@ import nbformat
 
 from .. import __version__, paths
 from ..cache import Planned, cores, planning
+from ..native.build import compiler, enabled
 from . import running
 from .claims import Claim, load
 from .study import device_name
@@ -39,6 +40,7 @@ def examine() -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "disk_free_gib": round(disk.free / 2**30, 1),
         "browser_for_site_tests": browser,
+        "compiler": compiler() if enabled() else None,
         "tokens_per_second": {size: round(value) for size, value in speed.items()},
         "costs": [
             {
@@ -79,23 +81,26 @@ def plan(claim: Claim, preset: str) -> dict[str, Any]:
 
 
 def forward_speed(size: str) -> float:
-    """Tokens a second that pass forward through a model of that size on one core, measured for about a second."""
+    """Tokens a second that pass through a model of that size on one core as it samples, measured for about a second."""
     import torch
 
     from ..policy.model import Policy
+    from ..policy.sampler import sample
     from ..tasks import Countdown
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        policy = Policy.init(Countdown().vocabulary, size, seed=0)
-        ids = torch.ones(128, 32, dtype=torch.long)
+        policy, generator = Policy.init(Countdown().vocabulary, size, seed=0), torch.Generator().manual_seed(0)
+
+        def draw(prompts: int) -> int:
+            ids = [[policy.vocabulary.bos_id] * 16] * prompts
+            return sample(policy, ids, 16, max_tokens=16, generator=generator, ignore_eos=True).tokens.numel()
+
+        draw(1)
         begun, tokens = time.perf_counter(), 0
-        with torch.inference_mode():
-            policy(ids[:8])
-            while time.perf_counter() - begun < PROBE_SECONDS:
-                policy(ids)
-                tokens += ids.numel()
+        while time.perf_counter() - begun < PROBE_SECONDS:
+            tokens += draw(8)
         return tokens / (time.perf_counter() - begun)
     finally:
         torch.set_num_threads(threads)
@@ -113,6 +118,7 @@ def text(found: dict[str, Any]) -> str:
         f"{found['device']}; GPU: {found['gpu'] or 'none'}",
         f"{found['memory_gib']} GiB memory, {found['disk_free_gib']} GiB disk free; "
         f"browser for the site's tests: {found['browser_for_site_tests'] or 'none (they will be skipped)'}",
+        f"C compiler: {found['compiler'] or 'none (plain torch loops, several times slower)'}",
         "",
         f"{'claim':20} {'preset':8} {'steps':>5}  about, from an empty cache",
     ]
