@@ -140,8 +140,8 @@ static void attend_back(const struct heads *h, const struct stack *k, const stru
         for (int p = 0; p < s->position + s->length; p += ROWS) {  // a tile of positions: only later tokens see it
           int m = s->position + s->length - p < ROWS ? s->position + s->length - p : ROWS;
           int t = p - s->position > first ? p - s->position : first, left = s->length - t;
-          accumulate(w + (int64_t)t * n + p, n, dm + (int64_t)t * width, width, left, dv + (int64_t)p * wide, wide, m, c);
-          accumulate(dw + (int64_t)t * n + p, n, q + (int64_t)t * stride, stride, left, dk + (int64_t)p * wide, wide, m,
+          outer(w + (int64_t)t * n + p, n, plain(dm + (int64_t)t * width, width), left, dv + (int64_t)p * wide, wide, m, c);
+          outer(dw + (int64_t)t * n + p, n, plain(q + (int64_t)t * stride, stride), left, dk + (int64_t)p * wide, wide, m,
                      c);
         }
       }

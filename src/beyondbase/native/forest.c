@@ -3,16 +3,7 @@
 // A forest is tokens in preorder with their positions: a token's context is, below it, the latest token of every
 // smaller position. Texts in a row are a forest of trees without branches; texts that begin alike share what they share.
 #include "attention.h"
-
-struct shape {
-  int32_t layers, hidden, heads, kv_heads, channels, ffn, vocabulary;  // ffn is a multiple of 16
-};
-
-// Matrices (outputs, inputs) one behind the other: embedding and output (vocabulary, hidden), then of each layer qkv,
-// its bias, out, gate above up, down. Their gradient is laid out alike.
-struct offsets {
-  size_t output, layer, bias, out, gate_up, down, stride, end;  // bias ... stride from the beginning of a layer
-};
+#include "fuse.h"
 
 struct model {
   struct shape shape;
@@ -37,7 +28,7 @@ struct space {
   char *loaded;
   int count, rows, longest;
   int64_t weights;  // attention weights of a layer
-  float *x, *dx, *dqkv, *dmixed, *act, *dact, *act_back, *dy, *final, *final_scale, *chances, *layers;
+  float *x, *dx, *dqkv, *dmixed, *act, *dact, *act_back, *dy, *panels, *final, *final_scale, *chances, *layers;
   struct stack stack;
 };
 
@@ -45,17 +36,6 @@ struct space {
 struct kept {
   float *normed, *scale, *qkv, *weights, *mixed, *normed2, *scale2, *gate_up;
 };
-
-static struct offsets offsets(const struct shape *s) {
-  size_t d = s->hidden, width = (size_t)s->heads * s->channels, all = width + 2 * (size_t)s->kv_heads * s->channels;
-  struct offsets o = {.output = s->vocabulary * d, .layer = 2 * s->vocabulary * d, .bias = all * d};
-  o.out = o.bias + all;
-  o.gate_up = o.out + d * width;
-  o.down = o.gate_up + 2 * s->ffn * d;
-  o.stride = o.down + d * s->ffn;
-  o.end = o.layer + s->layers * o.stride;
-  return o;
-}
 
 // Each matrix twice: packed for y = x w^T and for dx = dy w.
 struct matrix {
@@ -186,12 +166,14 @@ static int plan(const struct model *m, const struct forest *f, struct space *s, 
   struct heads k = heads(m, s);
   size_t n = f->nodes, d = h->hidden, width = (size_t)h->heads * h->channels, r = s->rows, v = padded(h->vocabulary);
   size_t layers = kept_size(m, s, n, NULL, NULL) * (train ? h->layers : 1), kv = h->kv_heads;
+  int largest = h->ffn > h->hidden ? h->ffn : h->hidden;
+  largest = (int)width > largest ? (int)width : largest;
   size_t square = (size_t)s->longest * padded(s->longest), back = train;
   size_t sizes[] = {n * d, back * n * d, back * n * (width + 2 * kv * h->channels), back * n * width,
-                    (size_t)BLOCK * h->ffn, back * BLOCK * h->ffn, back * BLOCK * 2 * h->ffn, (size_t)BLOCK * d, r * d, 2 * r,
+                    (size_t)BLOCK * h->ffn, back * BLOCK * h->ffn, back * BLOCK * 2 * h->ffn, (size_t)BLOCK * d, back * packed_size(BLOCK, largest), r * d, 2 * r,
                     r * v, layers, kv * rows_size(&k),
                     kv * turned_size(&k), back * kv * rows_size(&k), back * kv * rows_size(&k), back * square};
-  float **to[] = {&s->x, &s->dx, &s->dqkv, &s->dmixed, &s->act, &s->dact, &s->act_back, &s->dy, &s->final, &s->final_scale, &s->chances,
+  float **to[] = {&s->x, &s->dx, &s->dqkv, &s->dmixed, &s->act, &s->dact, &s->act_back, &s->dy, &s->panels, &s->final, &s->final_scale, &s->chances,
                   &s->layers, &s->stack.rows, &s->stack.turned, &s->stack.gradient_k, &s->stack.gradient_v,
                   &s->stack.scores};
   return cut(s, sizes, to, sizeof sizes / sizeof *sizes);
@@ -317,7 +299,7 @@ void backward(const struct model *m, struct space *s, const struct forest *f, co
   for (int r = 0, rows; r < n; r += rows) {
     rows = least(BLOCK, n - r);
     const float *y = s->final + (int64_t)r * d, *p = s->chances + (int64_t)r * wide;
-    accumulate(p, wide, y, d, rows, gradient + o.output, d, v, d);
+    accumulate(p, wide, gathered(y, d, rows, d, s->panels), rows, gradient + o.output, d, v, d);
     multiply(p, wide, b->back, v, dy, d, rows, d, 0, NULL);
     normalise_back(dy, y, s->final_scale + r, s->dx + (int64_t)r * d, rows, d);
   }
@@ -332,11 +314,11 @@ void backward(const struct model *m, struct space *s, const struct forest *f, co
       const float *y = c.normed2 + (int64_t)r * d, *mixed = c.mixed + (int64_t)r * width;
       multiply(dx, d, b[3].back, d, s->dact, ffn, rows, ffn, 0, NULL);
       gated_back(c.gate_up + (int64_t)r * 2 * ffn, s->act, s->dact, both, rows, ffn);
-      accumulate(dx, d, s->act, ffn, rows, w + o.down, ffn, d, ffn);
-      accumulate(both, 2 * ffn, y, d, rows, w + o.gate_up, d, 2 * ffn, d);
+      accumulate(dx, d, gathered(s->act, ffn, rows, ffn, s->panels), rows, w + o.down, ffn, d, ffn);
+      accumulate(both, 2 * ffn, gathered(y, d, rows, d, s->panels), rows, w + o.gate_up, d, 2 * ffn, d);
       multiply(both, 2 * ffn, b[2].back, 2 * ffn, dy, d, rows, d, 0, NULL);
       normalise_back(dy, y, c.scale2 + r, dx, rows, d);
-      accumulate(dx, d, mixed, width, rows, w + o.out, width, d, width);
+      accumulate(dx, d, gathered(mixed, width, rows, width, s->panels), rows, w + o.out, width, d, width);
       multiply(dx, d, b[1].back, d, dmixed, width, rows, width, 0, NULL);
     }
     attend_back(&k, &s->stack, s->segments, s->count, c.qkv, c.weights, s->dmixed, s->dqkv, last, s->loaded);
@@ -358,7 +340,7 @@ void backward(const struct model *m, struct space *s, const struct forest *f, co
         rotate(dqkv + (int64_t)i * all, m->cosine + angle, m->sine + angle, h->heads + h->kv_heads, h->channels, -1.0f);
         for (int j = 0; j < all; j++) w[o.bias + j] += dqkv[(int64_t)i * all + j];
       }
-      accumulate(dqkv, all, y, d, rows, w, d, all, d);
+      accumulate(dqkv, all, gathered(y, d, rows, d, s->panels), rows, w, d, all, d);
       multiply(dqkv, all, b[0].back, all, dy, d, rows, d, 0, NULL);
       normalise_back(dy, y, c.scale + r, s->dx + (int64_t)r * d, rows, d);
     }

@@ -1,4 +1,5 @@
 // The three matrix products of training, c = a b, c += a b and c += a^T b, on one register tile.
+#pragma once
 #include "vectors.h"
 
 #define PANEL (2 * LANES)  // columns of a register tile
@@ -22,7 +23,11 @@ static inline __attribute__((always_inline)) void block(const float *a, int64_t 
   vec s[ROWS][2];
   vec b0 = bias ? load(bias) : (vec){}, b1 = bias && vectors == 2 ? load(bias + LANES) : (vec){};
 #pragma GCC unroll 16
-  for (int r = 0; r < rows; r++) s[r][0] = b0, s[r][1] = b1;
+  for (int r = 0; r < rows; r++) {
+    s[r][0] = b0, s[r][1] = b1;
+    __builtin_prefetch(c + r * width, 1);  // here by the time the sums are: fresh memory is slow to write
+    __builtin_prefetch(c + r * width + LANES, 1);
+  }
   for (int i = 0; i < k; i++, b += row) {
     vec w0 = load(b), w1 = vectors == 2 ? load(b + LANES) : w0;
 #pragma GCC unroll 16
@@ -75,14 +80,33 @@ static __attribute__((noinline)) void multiply(const float *a, int64_t lead, str
       strip(a, lead, 0, b.at, b.row, k, c + o, width, n - o, add, bias ? bias + o : NULL, m, 1);
 }
 
-// c (m, n) += a^T b for a (k, m) and b (k, n): what k tokens add to the gradient of a matrix.
-static __attribute__((noinline)) void accumulate(const float *a, int64_t lead, const float *b, int64_t row, int k, float *c, int64_t width, int m,
-                       int n) {
-  for (int o = 0; o < n; o += PANEL)
+// c (m, n) += a^T b for columns a (k, m) and rows b (k, n).
+static __attribute__((noinline)) void outer(const float *a, int64_t lead, struct panels b, int k, float *c,
+                                            int64_t width, int m, int n) {
+  for (int o = 0; o < n; o += PANEL, b.at += b.panel)
     if (n - o > LANES)
-      strip(a, lead, 1, b + o, row, k, c + o, width, n - o, 1, NULL, m, 2);
+      strip(a, lead, 1, b.at, b.row, k, c + o, width, n - o, 1, NULL, m, 2);
     else
-      strip(a, lead, 1, b + o, row, k, c + o, width, n - o, 1, NULL, m, 1);
+      strip(a, lead, 1, b.at, b.row, k, c + o, width, n - o, 1, NULL, m, 1);
+}
+
+// The same for at most BLOCK rows of a large matrix: what they add to the gradient of a matrix. A few columns of `a`
+// are laid close together before they meet every panel of b; in place they would fall on few lines of the first cache.
+static void accumulate(const float *a, int64_t lead, struct panels b, int k, float *c, int64_t width, int m, int n) {
+  float tile[BLOCK * ROWS + LANES];
+  for (int r = 0; r < m; r += ROWS) {
+    for (int i = 0; i < k; i++) store(tile + i * ROWS, load(a + r + i * lead));
+    outer(tile, ROWS, b, k, c + (int64_t)r * width, width, m - r < ROWS ? m - r : ROWS, n);
+  }
+}
+
+// Rows b (k, n) as panels in `to`, for the same reason.
+static struct panels gathered(const float *b, int64_t row, int k, int n, float *to) {
+  struct panels result = packed(to, k);
+  for (int o = 0; o < n; o += PANEL)
+    for (int i = 0; i < k; i++, to += PANEL)
+      store(to, load(b + i * row + o)), store(to + LANES, load(b + i * row + o + LANES));
+  return result;
 }
 
 // Panels of the matrix (k, n) whose entry (i, j) is w[i * down + j * right].

@@ -14,12 +14,11 @@ from ctypes import byref, c_int32, c_int64, c_void_p
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from beyondbase.native.build import library
 from beyondbase.policy.forest import Forest
-from beyondbase.policy.model import Policy
+from beyondbase.policy.model import Layer, Policy
 
 LANES = 16  # of native/vectors.h
 NUMBERS = 2**24  # floats that a thread may keep between forward and backward: 64 MiB
@@ -31,6 +30,18 @@ class _Shape(ctypes.Structure):
 
 class _Model(ctypes.Structure):
     _fields_ = [("shape", _Shape), *((name, c_void_p) for name in ("weights", "packed", "cosine", "sine"))]
+
+
+class _LayerParameters(ctypes.Structure):
+    _fields_ = [(name, c_void_p) for name in "before q q_bias k k_bias v v_bias out after gate up down".split()]
+
+
+class _Parameters(ctypes.Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("embedding", "norm")),
+        ("layer", ctypes.POINTER(_LayerParameters)),
+        ("ffn", c_int32),
+    ]
 
 
 class _Forest(ctypes.Structure):
@@ -45,7 +56,8 @@ def _engine() -> ctypes.CDLL | None:
     if engine is not None and engine.space_new.restype is not c_void_p:
         engine.space_new.restype = c_void_p
         engine.weights_size.restype = engine.packed_weights_size.restype = c_int64
-        engine.pack_weights.argtypes = [c_void_p] * 3
+        engine.pack_weights.argtypes = engine.fuse.argtypes = [c_void_p] * 3
+        engine.unfuse.argtypes = [c_void_p] * 4
         engine.forward.argtypes = [*[c_void_p] * 4, ctypes.c_int]
         engine.backward.argtypes = [c_void_p] * 5
     return engine
@@ -58,14 +70,43 @@ def available(policy: Policy) -> bool:
 
 
 def flat_weights(policy: Policy) -> Tensor:
-    """The fused matrices one behind the other, as native/forest.c lays them out; differentiable."""
-    parts = [policy.model.embed_tokens.weight, policy.output_matrix()]
-    for layer in policy.model.layers:
-        fused = layer.fused()
-        rows = -fused.gate.shape[0] % LANES
-        wide = [F.pad(fused.gate, (0, 0, 0, rows)), F.pad(fused.up, (0, 0, 0, rows)), F.pad(fused.down, (0, rows))]
-        parts += [fused.qkv, fused.qkv_bias, fused.out, *(wide if rows else (fused.gate, fused.up, fused.down))]
-    return torch.cat([part.flatten() for part in parts])
+    """The fused matrices one behind the other, as native/fuse.h lays them out."""
+    shape = _shape(policy)
+    weights = torch.zeros(_engine().weights_size(byref(shape)))
+    parameters = _parameters(policy, lambda weight: weight.data_ptr())
+    _engine().fuse(byref(shape), byref(parameters), weights.data_ptr())
+    return weights
+
+
+def add_gradient(policy: Policy, slopes: Tensor) -> None:
+    """Add to the gradients of the policy's parameters what follows from that of its flat weights."""
+
+    def address(weight: Tensor) -> int:
+        weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad.contiguous()
+        return weight.grad.data_ptr()
+
+    own, slope = _parameters(policy, lambda weight: weight.data_ptr()), _parameters(policy, address)
+    _engine().unfuse(byref(_shape(policy)), byref(own), slopes.data_ptr(), byref(slope))
+
+
+def _shape(policy: Policy) -> _Shape:
+    config = policy.config
+    ffn = config.intermediate_size + -config.intermediate_size % LANES
+    return _Shape(config.num_hidden_layers, config.hidden_size, *policy.heads, ffn, config.vocab_size)
+
+
+def _parameters(policy: Policy, address: Callable[[Tensor], int]) -> _Parameters:
+    layers = [_LayerParameters(*map(address, layer_parameters(layer))) for layer in policy.model.layers]
+    outer = (policy.model.embed_tokens.weight, policy.model.norm.weight)
+    return _Parameters(*map(address, outer), (_LayerParameters * len(layers))(*layers), policy.config.intermediate_size)
+
+
+def layer_parameters(layer: Layer) -> list[Tensor]:
+    """Parameters in the order of native/fuse.h."""
+    a, m = layer.self_attn, layer.mlp
+    projections = [x for part in (a.q_proj, a.k_proj, a.v_proj) for x in (part.weight, part.bias)]
+    own = [layer.input_layernorm.weight, *projections, a.o_proj.weight, layer.post_attention_layernorm.weight]
+    return [*own, m.gate_proj.weight, m.up_proj.weight, m.down_proj.weight]
 
 
 # Buffers, one a thread, which grow to what the largest forest needs and stay for the next.
@@ -83,15 +124,11 @@ class NativeForests:
     """A policy's flat weights, packed for the compiled loops."""
 
     def __init__(self, policy: Policy, weights: Tensor):
-        config, heads = policy.config, policy.heads
-        ffn = config.intermediate_size + -config.intermediate_size % LANES
-        shape = _Shape(config.num_hidden_layers, config.hidden_size, *heads, ffn, config.vocab_size)
-        self.engine, self.weights = _engine(), weights.detach()
-        if self.engine.weights_size(byref(shape)) != len(weights):
-            raise ValueError(f"weights of {len(weights)} numbers, {self.engine.weights_size(byref(shape))} needed")
+        shape = _shape(policy)
+        self.engine, self.weights = _engine(), weights
         self.packed = torch.empty(self.engine.packed_weights_size(byref(shape)))
         self.engine.pack_weights(byref(shape), self.weights.data_ptr(), self.packed.data_ptr())
-        rotations = policy.rotary(0, config.max_position_embeddings)[:, 0]
+        rotations = policy.rotary(0, policy.config.max_position_embeddings)[:, 0]
         self.angles = rotations.real.contiguous(), rotations.imag.contiguous()
         addresses = [tensor.data_ptr() for tensor in (self.weights, self.packed, *self.angles)]
         self.model = _Model(shape, *addresses)

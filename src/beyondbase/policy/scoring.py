@@ -71,8 +71,7 @@ def _native_solution_logprobs(
     policy: Policy, prompts: Sequence[Sequence[int]], completions: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
     """`solution_logprobs` by compiled loops: whole problems together, as many as make some hundred thousand tokens."""
-    with torch.inference_mode():
-        engine = native_forest.NativeForests(policy, native_forest.flat_weights(policy))
+    engine = native_forest.NativeForests(policy, native_forest.flat_weights(policy))
     results: list[np.ndarray] = []
     sizes = np.cumsum([len(block) * (len(prompt) + block.shape[1]) if len(block) else 0
                        for prompt, block in zip(prompts, completions, strict=True)])  # fmt: skip

@@ -37,11 +37,10 @@ def gradient(policy: Policy, texts: Texts, loss: Loss, share: bool = True) -> tu
 
 def _native(policy: Policy, texts: Texts, loss: Loss, share: bool) -> tuple[float, Tensor]:
     out = torch.empty(texts.wanted)
-    weights = native_forest.flat_weights(policy)
-    engine = native_forest.NativeForests(policy, weights)
+    engine = native_forest.NativeForests(policy, native_forest.flat_weights(policy))
     parts = forests(texts, native_forest.tokens_at_once(policy, True), torch.get_num_threads(), share)
     total, slope = engine.gradient(parts, loss, out)
-    weights.backward(slope)
+    native_forest.add_gradient(policy, slope)
     return total, out
 
 
