@@ -181,6 +181,7 @@ class Exact(Measurement):
 
         task, problems = self.problems.task, self.problems.problems()
         policy = load(self.policy.checkpoint(self.checkpoint), device=self.device)
+        policy.check_vocabulary(task.vocabulary)
         prompts = [task.prompt_ids(problem) for problem in problems]
         scores = solution_logprobs(policy, prompts, task.solution_ids(problems))
         np.savez(
@@ -211,6 +212,7 @@ class Sampled(Measurement):
 
         task, problems = self.problems.task, self.problems.problems()
         policy = load(self.policy.checkpoint(self.checkpoint), device=self.device)
+        policy.check_vocabulary(task.vocabulary)
         counts, rows = [], []
         together = max(1, ROWS_AT_ONCE // self.n)  # memory does not grow with the problems
         for first in range(0, len(problems), together):

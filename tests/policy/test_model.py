@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -124,3 +125,13 @@ def test_configurations_that_would_be_computed_wrongly_are_refused(vocabulary, n
     setattr(config, name, value)
     with pytest.raises(ValueError, match=f"{name}={value!r}"):
         Policy(config, vocabulary)
+
+
+def test_another_vocabulary_is_named(vocabulary):
+    policy = lively(vocabulary, MULTI_HEAD, seed=1)
+    policy.check_vocabulary(dataclasses.replace(vocabulary))
+    longer = dataclasses.replace(vocabulary, tokens=(*vocabulary.tokens, "extra"))
+    with pytest.raises(
+        ValueError, match=r"\(6 tokens\) is not the task's \(7 tokens\): token 6 is 'nothing' .* 'extra'"
+    ):
+        policy.check_vocabulary(longer)

@@ -8,6 +8,7 @@ out: dropout, sliding windows, scaled rotary embeddings, untied output embedding
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import torch
@@ -66,9 +67,7 @@ class Layer(nn.Module):
     def fused(self) -> FusedLayer:
         """Differentiable: cheap beside a batch, so training fuses anew in every forward."""
         a, channels = self.self_attn, self.heads.channels
-        qkv = torch.cat(
-            [interleave(a.q_proj.weight, channels), interleave(a.k_proj.weight, channels), a.v_proj.weight]
-        )
+        qkv = torch.cat([interleave(a.q_proj.weight, channels), interleave(a.k_proj.weight, channels), a.v_proj.weight])
         bias = torch.cat([interleave(a.q_proj.bias, channels), interleave(a.k_proj.bias, channels), a.v_proj.bias])
         return FusedLayer(
             qkv=qkv * self.input_layernorm.weight,
@@ -185,6 +184,17 @@ class Policy(nn.Module):
     def rotary(self, start: int, stop: int) -> Tensor:
         """Rotations (stop-start, 1, D/2) of the positions start..stop-1."""
         return rotary_table(start, stop, self.heads.channels, self.theta, self.device)
+
+    def check_vocabulary(self, other: Vocabulary) -> None:
+        """ValueError, naming both, where a task writes with another vocabulary than this policy's."""
+        own = self.vocabulary
+        if own.tokens != other.tokens:
+            pairs = zip_longest(own.tokens, other.tokens, fillvalue="nothing")
+            place, (mine, theirs) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+            raise ValueError(
+                f"the policy's vocabulary ({own.size} tokens) is not the task's ({other.size} tokens): token {place} "
+                f"is {mine!r} in one and {theirs!r} in the other; use a checkpoint that was trained on this task"
+            )
 
     def check_length(self, length: int) -> None:
         limit = self.config.max_position_embeddings

@@ -61,6 +61,7 @@ def reinforce(
     """
     check_arguments(steps, prompts_per_step, rollouts, learning_rate, clip, epochs, reward)
     check_checkpoints(steps, on_checkpoint, checkpoint_steps)
+    policy.check_vocabulary(task.vocabulary)
     optimisers = adamw(policy, learning_rate, weight_decay=0.0)
     history = History()
     if 0 in checkpoint_steps:

@@ -50,6 +50,7 @@ def pretrain(
     require(tokens >= 1, "tokens", tokens, "give the number of tokens to train on, at least 1")
     require(batch_size >= 1, "batch_size", batch_size, "give the number of games a step, at least 1")
     require_learning_rate(learning_rate)
+    policy.check_vocabulary(task.vocabulary)
     optimisers = muon(policy, learning_rate, WEIGHT_DECAY)
     history, seen = History(), 0
     with tqdm(total=tokens, unit="tok", unit_scale=True, desc="pre-training", disable=not progress) as bar:

@@ -52,6 +52,7 @@ def pretrain(
     for rate in rates:
         require_learning_rate(rate)
     stack = Stack(policies)
+    policies[0].check_vocabulary(task.vocabulary)
     optimisers = muon(stack, WEIGHT_DECAY)
     streams = [games(task, batch_size, seed) for seed in seeds]
     histories, seen = [History() for _ in policies], [0] * count
@@ -140,6 +141,7 @@ def reinforce(
         grpo.check_arguments(steps, prompts_per_step, rollouts, rate, clip, epochs, name)
     grpo.check_checkpoints(steps, on_checkpoint, checkpoint_steps)
     stack = Stack(policies)
+    policies[0].check_vocabulary(task.vocabulary)
     optimisers = adamw(stack, weight_decay=0.0)
     histories = [History() for _ in policies]
 
