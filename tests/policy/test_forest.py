@@ -128,6 +128,14 @@ def test_log_probabilities_and_gradients_are_those_of_the_plain_forward(size, wo
 
 
 @compiled
+def test_an_id_outside_the_vocabulary_is_named(vocabulary):
+    policy = lively(vocabulary, GROUPED, seed=1)
+    parts = forests(as_texts([[1, 3]], [[99, 2]]), 100, 1)
+    with pytest.raises(ValueError, match="token ids from 1 to 99; the vocabulary has 0 to 5"):
+        NativeForests(policy, flat_weights(policy)).logprobs(parts, torch.zeros(2))
+
+
+@compiled
 def test_gradient_by_finite_differences(vocabulary):
     """Along one random direction of all weights; the step balances rounding against curvature."""
     policy = lively(vocabulary, GROUPED, seed=4)

@@ -35,8 +35,14 @@ static inline void rotate(float *x, const float *cosine, const float *sine, int 
     }
 }
 
+static inline void copy(float *to, const float *from, int n) {
+  int i = 0;
+  for (; i + LANES <= n; i += LANES) store(to + i, load(from + i));
+  for (; i < n; i++) to[i] = from[i];
+}
+
 static inline void push_row(float *rows, const float *x, int p, const struct heads *h) {
-  memcpy(rows + (int64_t)p * padded(h->channels), x, h->channels * sizeof(float));
+  copy(rows + (int64_t)p * padded(h->channels), x, h->channels);
 }
 
 static inline void push_turned(float *turned, const float *x, int p, const struct heads *h) {
@@ -44,29 +50,55 @@ static inline void push_turned(float *turned, const float *x, int p, const struc
   for (int d = 0; d < h->channels; d++) to[d * PANEL] = x[d];
 }
 
+static inline void clear(float *w, int width) {
+  for (int i = 0; i < width; i += LANES) store(w + i, (vec){});
+}
+
+// The last of the vectors that hold n numbers, `rest` in its lanes past them.
+static inline vec end_of(const float *w, int n, float rest) {
+  const ivec lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  int begin = padded(n) - LANES;
+  return choose(lanes < n - begin, load(w + begin), splat(rest));
+}
+
+static inline float largest(vec v) {
+  typedef float quarter __attribute__((vector_size(16)));
+  union { vec v; quarter q[4]; } u = {v};
+  float top[4];
+  for (int i = 0; i < 4; i++) {
+    float a = u.q[0][i] > u.q[1][i] ? u.q[0][i] : u.q[1][i], b = u.q[2][i] > u.q[3][i] ? u.q[2][i] : u.q[3][i];
+    top[i] = a > b ? a : b;
+  }
+  float a = top[0] > top[1] ? top[0] : top[1], b = top[2] > top[3] ? top[2] : top[3];
+  return a > b ? a : b;
+}
+
 // Softmax of scale * w (n) in place, 0 from n to `width`.
 static inline void soften(float *w, int n, int width, float scale) {
-  for (int i = n; i < width; i++) w[i] = -1e30f;
-  vec top = load(w), total = {};
-  for (int i = LANES; i < width; i += LANES) top = choose(load(w + i) > top, load(w + i), top);
-  float largest = top[0];
-  for (int i = 1; i < LANES; i++) largest = top[i] > largest ? top[i] : largest;
-  for (int i = 0; i < width; i += LANES) {
-    vec e = exponential((load(w + i) - largest) * scale);
+  int full = padded(n);
+  vec top = end_of(w, n, -1e30f), total = {};
+  store(w + full - LANES, top);
+  for (int i = 0; i < full - LANES; i += LANES) top = choose(load(w + i) > top, load(w + i), top);
+  float shift = largest(top);
+  for (int i = 0; i < full; i += LANES) {
+    vec e = exponential((load(w + i) - shift) * scale);
     store(w + i, e);
     total += e;
   }
   float factor = 1.0f / sum(total);
-  for (int i = 0; i < width; i += LANES) store(w + i, load(w + i) * factor);
+  for (int i = 0; i < full; i += LANES) store(w + i, load(w + i) * factor);
+  clear(w + full, width - full);
 }
 
-// w becomes the gradient of the scores: w (dw - sum(w dw)) scale.
+// dw becomes the gradient of the scores, w (dw - sum(w dw)) scale, 0 from n to `width`.
 static inline void soften_back(const float *w, float *dw, int n, int width, float scale) {
-  for (int i = n; i < width; i++) dw[i] = 0.0f;
+  int full = padded(n);
+  store(dw + full - LANES, end_of(dw, n, 0.0f));
   vec total = {};
-  for (int i = 0; i < width; i += LANES) total += load(w + i) * load(dw + i);
+  for (int i = 0; i < full; i += LANES) total += load(w + i) * load(dw + i);
   float mean = sum(total);
-  for (int i = 0; i < width; i += LANES) store(dw + i, load(w + i) * (load(dw + i) - mean) * scale);
+  for (int i = 0; i < full; i += LANES) store(dw + i, load(w + i) * (load(dw + i) - mean) * scale);
+  clear(dw + full, width - full);
 }
 
 // mixed (rows, heads * channels) from rotated qkv (nodes, heads + 2 * kv heads, channels); `last` keeps rows from first.
@@ -114,8 +146,8 @@ static void attend_back(const struct heads *h, const struct stack *k, const stru
           int p = all[i].position + t;
           push_row(k->rows + g * rows_size(h), key, p, h);
           push_turned(k->turned + g * turned_size(h), key + h->key * c, p, h);
-          memset(k->gradient_k + g * rows_size(h) + (int64_t)p * wide, 0, wide * sizeof(float));
-          memset(k->gradient_v + g * rows_size(h) + (int64_t)p * wide, 0, wide * sizeof(float));
+          clear(k->gradient_k + g * rows_size(h) + (int64_t)p * wide, wide);
+          clear(k->gradient_v + g * rows_size(h) + (int64_t)p * wide, wide);
         }
     }
     int first = last ? s->first : 0, n = reach(s);
@@ -147,8 +179,8 @@ static void attend_back(const struct heads *h, const struct stack *k, const stru
       }
       for (int t = 0; t < s->length; t++) {
         float *to = dqkv + (int64_t)(s->start + t) * stride + (h->query + g) * c;
-        memcpy(to, dk + (int64_t)(s->position + t) * wide, c * sizeof(float));
-        memcpy(to + h->key * c, dv + (int64_t)(s->position + t) * wide, c * sizeof(float));
+        copy(to, dk + (int64_t)(s->position + t) * wide, c);
+        copy(to + h->key * c, dv + (int64_t)(s->position + t) * wide, c);
       }
     }
     loaded[index] = 0;

@@ -173,6 +173,10 @@ class NativeForests:
     def _forward(self, space: int, forest: Forest, train: bool) -> tuple[Tensor, _Forest]:
         """Log-probabilities of the pairs, and the forest as the compiled loop was given it."""
         arrays = [np.ascontiguousarray(array, np.int32) for array in forest[:4]]
+        size = self.model.shape.vocabulary
+        for ids in (arrays[0], arrays[3]):
+            if ids.min() < 0 or ids.max() >= size:
+                raise ValueError(f"token ids from {ids.min()} to {ids.max()}; the vocabulary has 0 to {size - 1}")
         known = _Forest(len(arrays[0]), len(arrays[2]), *(array.ctypes.data for array in arrays))
         known.kept = arrays  # alive as long as their addresses are
         logp = torch.empty(len(arrays[2]))
