@@ -48,10 +48,10 @@ struct space {  // buffers of one thread
 
 // One token by inversion of the cumulative distribution; its log-probability goes to *logprob.
 static int draw(float *logits, int vocabulary, float uniform, float top_p, float *logprob) {
-  float largest = logits[0], total = 0.0f, cumulative = 0.0f;
-  for (int v = 1; v < vocabulary; v++) largest = logits[v] > largest ? logits[v] : largest;
+  float highest = logits[0], total = 0.0f, cumulative = 0.0f;
+  for (int v = 1; v < vocabulary; v++) highest = logits[v] > highest ? logits[v] : highest;
   for (int v = vocabulary; v < padded(vocabulary); v++) logits[v] = -1e30f;
-  for (int v = 0; v < vocabulary; v += LANES) store(logits + v, exponential(load(logits + v) - largest));
+  for (int v = 0; v < vocabulary; v += LANES) store(logits + v, exponential(load(logits + v) - highest));
   for (int v = 0; v < vocabulary; v++) total += logits[v];
   if (top_p < 1.0f) {  // keep the likeliest tokens until their mass reaches top_p; ties go to the lower id
     float kept = 0.0f;
@@ -102,7 +102,7 @@ static inline __attribute__((always_inline)) void score(const float *q, const fl
       c += splat(q[d]) * load(l + d * LANES), e += splat(q[d + 1]) * load(l + (d + 1) * LANES);
       fetch(soon, 3);
     }
-    store(scores + p, a + b), store(scores + p + LANES, c + e);
+    store(scores + p, a + b), store(scores + p + LANES, first(c + e, n - p - LANES));
   }
   if (p < n) {
     const float *k = keys + p * channels;
@@ -111,9 +111,8 @@ static inline __attribute__((always_inline)) void score(const float *q, const fl
       a += splat(q[d]) * load(k + d * LANES), b += splat(q[d + 1]) * load(k + (d + 1) * LANES);
       fetch(soon, 3);
     }
-    store(scores + p, a + b);
+    store(scores + p, first(a + b, n - p));
   }
-  for (int i = n; i < padded(n); i++) scores[i] = -1e30f;
 }
 
 // The same for keys as they are appended, (n, width): a row writes one line of them a step instead of a whole block.
@@ -126,35 +125,41 @@ static inline __attribute__((always_inline)) void score_rows(const float *q, con
       products[i] = load(q) * load(keys + i * width);
       for (int d = LANES; d < width; d += LANES) products[i] += load(q + d) * load(keys + i * width + d);
     }
-    store(scores + p, sums(products));
+    store(scores + p, first(sums(products), n - p));
   }
-  for (int i = n; i < padded(n); i++) scores[i] = -1e30f;
 }
 
-// mixed (width) += sum over n positions of weights[p] values (n, width)[p].
-static inline __attribute__((always_inline)) void mix(const float *weights, const float *values, int n, float *mixed,
-                                                      const int width, struct ahead *soon) {
-  for (int w = 0; w < width; w += 2 * LANES) {
-    const int two = w + LANES < width, second = two ? LANES : 0;
-    const float *v = values + w;
-    vec a[4] = {}, b[4] = {};
-    int p = 0;
-    for (; p + 4 <= n; p += 4, v += 4 * width) {
+// Adds weights[p] values (n, width)[p] over n positions to four pairs of accumulators: 32 columns, or 16 if not `two`.
+static inline __attribute__((always_inline)) void gather(const float *weights, const float *v, int n, const int width,
+                                                         const int two, vec *a, vec *b, struct ahead *soon) {
+  int p = 0;
+  for (; p + 4 <= n; p += 4, v += 4 * width) {
 #pragma GCC unroll 4
-      for (int i = 0; i < 4; i++) {
-        vec s = splat(weights[p + i]);
-        a[i] += s * load(v + i * width);
-        if (two) b[i] += s * load(v + i * width + second);
-      }
-      fetch(soon, 4);
+    for (int i = 0; i < 4; i++) {
+      vec s = splat(weights[p + i]);
+      a[i] += s * load(v + i * width);
+      if (two) b[i] += s * load(v + i * width + LANES);
     }
-    for (; p < n; p++, v += width) {
-      vec s = splat(weights[p]);
-      a[0] += s * load(v);
-      if (two) b[0] += s * load(v + second);
-    }
-    store(mixed + w, load(mixed + w) + ((a[0] + a[1]) + (a[2] + a[3])));
-    if (two) store(mixed + w + LANES, load(mixed + w + LANES) + ((b[0] + b[1]) + (b[2] + b[3])));
+    fetch(soon, 4);
+  }
+  for (; p < n; p++, v += width) {
+    vec s = splat(weights[p]);
+    a[0] += s * load(v);
+    if (two) b[0] += s * load(v + LANES);
+  }
+}
+
+// mixed (width) = factor times the weighted values of a prompt's positions and of a suffix's.
+static inline __attribute__((always_inline)) void mix(const float *weights, const float *shared, int n,
+                                                      const float *own_weights, const float *own, int m, float factor,
+                                                      float *mixed, const int width, struct ahead *soon) {
+  for (int w = 0; w < width; w += 2 * LANES) {
+    const int two = w + LANES < width;
+    vec a[4] = {}, b[4] = {};
+    gather(weights, shared + w, n, width, two, a, b, soon);
+    gather(own_weights, own + w, m, width, two, a, b, soon);
+    store(mixed + w, ((a[0] + a[1]) + (a[2] + a[3])) * factor);
+    if (two) store(mixed + w + LANES, ((b[0] + b[1]) + (b[2] + b[3])) * factor);
   }
 }
 
@@ -162,10 +167,9 @@ static inline __attribute__((always_inline)) void mix(const float *weights, cons
 static inline float soften(float *scores, int n, float scale) {
   vec top = load(scores), total = {};
   for (int p = LANES; p < n; p += LANES) top = choose(load(scores + p) > top, load(scores + p), top);
-  float largest = top[0];
-  for (int i = 1; i < LANES; i++) largest = top[i] > largest ? top[i] : largest;
+  float shift = highest(top);
   for (int p = 0; p < n; p += LANES) {
-    vec e = exponential((load(scores + p) - largest) * scale);
+    vec e = exponential((load(scores + p) - shift) * scale);
     store(scores + p, e);
     total += e;
   }
@@ -216,14 +220,13 @@ static inline __attribute__((always_inline)) void attend(const struct model *m, 
       for (int h = 0; h < group; h++, q += channels) {
         float *scores = s->scores, *mixed = s->mixed + r * m->heads * channels + (g * group + h) * channels;
         score(q, prompt_keys, shared, scores, channels, &k_soon);
-        float query[wide];
-        for (int d = 0; d < wide; d++) query[d] = d < channels ? q[d] : 0.0f;
-        score_rows(query, keys, at + 1, scores + start, wide);
-        float factor = 1.0f / soften(scores, n, scale), row[wide];
-        memset(row, 0, sizeof row);
-        mix(scores, prompt_values, shared, row, wide, &v_soon);
-        mix(scores + start, values, at + 1, row, wide, &v_soon);
-        for (int d = 0; d < channels; d++) mixed[d] = row[d] * factor;
+        float query[wide], row[wide];  // used where a head is no multiple of 16 channels
+        if (wide != channels)
+          for (int d = 0; d < wide; d++) query[d] = d < channels ? q[d] : 0.0f;
+        score_rows(wide == channels ? q : query, keys, at + 1, scores + start, wide);
+        float factor = 1.0f / soften(scores, n, scale), *to = wide == channels ? mixed : row;
+        mix(scores, prompt_values, shared, scores + start, values, at + 1, factor, to, wide, &v_soon);
+        if (wide != channels) memcpy(mixed, row, channels * sizeof(float));
       }
     }
 }

@@ -33,6 +33,22 @@ static inline float sum(vec v) {
   return ((h[0] + h[4]) + (h[2] + h[6])) + ((h[1] + h[5]) + (h[3] + h[7]));
 }
 
+static inline float highest(vec v) {
+#define HIGHER(...) v = choose(__builtin_shufflevector(v, v, __VA_ARGS__) > v, __builtin_shufflevector(v, v, __VA_ARGS__), v)
+  HIGHER(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  HIGHER(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  HIGHER(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  HIGHER(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+#undef HIGHER
+  return v[0];
+}
+
+// v where the lane is below n, nothing (-1e30) elsewhere.
+static inline vec first(vec v, int n) {
+  const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return choose(lane < n, v, splat(-1e30f));
+}
+
 // The sums of sixteen vectors as one: halves are added pairwise, so each stage leaves half as many vectors.
 static inline vec sums(const vec *v) {
 #define FOLD(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11, i12, i13, i14, i15)                         \
