@@ -101,7 +101,8 @@ static inline void soften_back(const float *w, float *dw, int n, int width, floa
   clear(dw + full, width - full);
 }
 
-// mixed (rows, heads * channels) from rotated qkv (nodes, heads + 2 * kv heads, channels); `last` keeps rows from first.
+// mixed (rows, heads * channels) from rotated qkv (nodes, heads + 2 * kv heads, channels); with `last` a segment has
+// rows from its `first` token on only.
 static void attend(const struct heads *h, const struct stack *k, const struct segment *s, int count, const float *qkv,
                    float *weights, float *mixed, int last) {
   int c = h->channels, wide = padded(c), stride = (h->query + 2 * h->key) * c, width = h->query * c;
@@ -172,9 +173,10 @@ static void attend_back(const struct heads *h, const struct stack *k, const stru
         for (int p = 0; p < s->position + s->length; p += ROWS) {  // a tile of positions: only later tokens see it
           int m = s->position + s->length - p < ROWS ? s->position + s->length - p : ROWS;
           int t = p - s->position > first ? p - s->position : first, left = s->length - t;
-          outer(w + (int64_t)t * n + p, n, plain(dm + (int64_t)t * width, width), left, dv + (int64_t)p * wide, wide, m, c);
-          outer(dw + (int64_t)t * n + p, n, plain(q + (int64_t)t * stride, stride), left, dk + (int64_t)p * wide, wide, m,
-                     c);
+          struct panels seen_by = plain(dm + (int64_t)t * width, width);
+          struct panels asked_by = plain(q + (int64_t)t * stride, stride);
+          outer(w + (int64_t)t * n + p, n, seen_by, left, dv + (int64_t)p * wide, wide, m, c);
+          outer(dw + (int64_t)t * n + p, n, asked_by, left, dk + (int64_t)p * wide, wide, m, c);
         }
       }
       for (int t = 0; t < s->length; t++) {

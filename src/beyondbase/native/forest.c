@@ -1,7 +1,7 @@
 // Log-probabilities of the tokens of a forest and the gradient of a loss of them: see policy/native_forest.py.
 //
-// A forest is tokens in preorder with their positions: a token's context is, below it, the latest token of every
-// smaller position. Texts in a row are a forest of trees without branches; texts that begin alike share what they share.
+// A forest is tokens in preorder with their positions: a token's context is the latest token before it at every smaller
+// position. Texts in a row are trees without branches; texts that begin alike share their beginning.
 #include "space.h"
 
 // Each matrix twice: packed for y = x w^T and for dx = dy w.
@@ -24,8 +24,10 @@ struct both {
   struct panels forward, back;
 };
 
-// Packed panels of one layer's matrices (of the output matrix where layer is their number); written where `to` is given.
-static size_t prepared(const struct shape *s, int layer, const float *from, float *to, const float *at, struct both *b) {
+// Size of the packed panels of one layer's matrices, or of the output matrix where `layer` is the number of layers.
+// With `to` they are written there, with `b` it says where from `at` on they are.
+static size_t prepared(const struct shape *s, int layer, const float *from, float *to, const float *at,
+                       struct both *b) {
   struct matrix m[4];
   size_t used = 0;
   for (int i = 0, n = matrices(s, layer, m); i < n; i++) {
@@ -149,7 +151,7 @@ int forward(const struct model *m, struct space *s, const struct forest *f, floa
   return 0;
 }
 
-// Add to `gradient`, laid out as the weights, that of a loss whose slope at each log-probability is given; after forward.
+// After `forward`: add to `gradient`, laid out as the weights, that of a loss of given slopes at the log-probabilities.
 void backward(const struct model *m, struct space *s, const struct forest *f, const float *slopes, float *gradient) {
   const struct shape *h = &m->shape;
   struct heads k = heads(m, s);

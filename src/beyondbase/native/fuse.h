@@ -76,9 +76,8 @@ static void walk(const struct shape *s, const struct parameters *p, float *fused
     scaled(w + o.out, a->out, NULL, d, q, 0, b->out, NULL);
     scaled(w + o.gate_up, a->gate, a->after, f, d, 0, b->gate, b->after);
     scaled(up, a->up, a->after, f, d, 0, b->up, b->after);
-    for (int r = 0; r < d; r++)  // its rows are padded
-      scaled(w + o.down + (size_t)r * s->ffn, a->down + (size_t)r * f, NULL, 1, f, 0, g ? b->down + (size_t)r * f : NULL,
-             NULL);
+    for (size_t r = 0; r < (size_t)d; r++)  // its rows are padded
+      scaled(w + o.down + r * s->ffn, a->down + r * f, NULL, 1, f, 0, g ? b->down + r * f : NULL, NULL);
   }
 }
 

@@ -15,41 +15,66 @@ static inline struct panels packed(const float *at, int k) { return (struct pane
 static inline struct panels plain(const float *at, int64_t width) { return (struct panels){at, PANEL, width}; }
 static inline size_t packed_size(int k, int n) { return (size_t)(n + PANEL - 1) / PANEL * PANEL * k; }
 
+// One register of the machine at hand: gcc keeps wider vectors in memory rather than in several registers.
+#if defined(__AVX512F__)
+#define REGISTER 16
+#elif defined(__AVX__)
+#define REGISTER 8
+#else
+#define REGISTER 4
+#endif
+typedef float reg __attribute__((vector_size(4 * REGISTER)));
+typedef float loose_reg __attribute__((vector_size(4 * REGISTER), aligned(4), may_alias));
+
+static inline reg take(const float *p) { return *(const loose_reg *)p; }
+static inline void put(float *p, reg v) { *(loose_reg *)p = v; }
+
+static inline reg spread(float a) {
+#if REGISTER == 16
+  return (reg){a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a};
+#elif REGISTER == 8
+  return (reg){a, a, a, a, a, a, a, a};
+#else
+  return (reg){a, a, a, a};
+#endif
+}
+
 // One tile, rows x 16 or 32: c = or += a b for rows a (rows, k), or columns a (k, rows) where `turned`. The compiler
 // keeps `s` in registers: its indices must all be constants. Columns past `left` are computed and not stored.
 static inline __attribute__((always_inline)) void block(const float *a, int64_t lead, const int turned, const float *b,
                                                         int64_t row, int k, float *c, int64_t width, int left, int add,
                                                         const float *bias, const int rows, const int vectors) {
-  vec s[ROWS][2];
-  vec b0 = bias ? load(bias) : (vec){}, b1 = bias && vectors == 2 ? load(bias + LANES) : (vec){};
+  const int across = vectors * LANES / REGISTER;
+  reg s[ROWS][PANEL / REGISTER];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++) {
-    s[r][0] = b0, s[r][1] = b1;
+#pragma GCC unroll 8
+    for (int j = 0; j < across; j++) s[r][j] = bias ? take(bias + j * REGISTER) : (reg){};
     __builtin_prefetch(c + r * width, 1);  // here by the time the sums are: fresh memory is slow to write
     __builtin_prefetch(c + r * width + LANES, 1);
   }
   for (int i = 0; i < k; i++, b += row) {
-    vec w0 = load(b), w1 = vectors == 2 ? load(b + LANES) : w0;
+    reg w[PANEL / REGISTER];
+#pragma GCC unroll 8
+    for (int j = 0; j < across; j++) w[j] = take(b + j * REGISTER);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
-      vec x = splat(turned ? a[i * lead + r] : a[r * lead + i]);
-      s[r][0] += x * w0;
-      if (vectors == 2) s[r][1] += x * w1;
+      reg x = spread(turned ? a[i * lead + r] : a[r * lead + i]);
+#pragma GCC unroll 8
+      for (int j = 0; j < across; j++) s[r][j] += x * w[j];
     }
-  }
-  if (left >= vectors * LANES) {
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++, c += width) {
-      store(c, add ? load(c) + s[r][0] : s[r][0]);
-      if (vectors == 2) store(c + LANES, add ? load(c + LANES) + s[r][1] : s[r][1]);
-    }
-    return;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++, c += width) {
     float last[PANEL];
-    store(last, s[r][0]), store(last + LANES, s[r][1]);
-    for (int j = 0; j < left; j++) c[j] = add ? c[j] + last[j] : last[j];
+    float *to = left >= vectors * LANES ? c : last;
+    if (add && to == last)
+      for (int j = 0; j < left; j++) last[j] = c[j];
+#pragma GCC unroll 8
+    for (int j = 0; j < across; j++)
+      put(to + j * REGISTER, add ? take(to + j * REGISTER) + s[r][j] : s[r][j]);
+    if (to == last)
+      for (int j = 0; j < left; j++) c[j] = last[j];
   }
 }
 
@@ -71,8 +96,8 @@ static inline __attribute__((always_inline)) void strip(const float *a, int64_t 
 }
 
 // c (m, n) = or += a (m, k) b (k, n), plus a bias (n) given on whole panels. Rows of a are `lead` apart, of c `width`.
-static __attribute__((noinline)) void multiply(const float *a, int64_t lead, struct panels b, int k, float *c, int64_t width, int m, int n,
-                     int add, const float *bias) {
+static __attribute__((noinline)) void multiply(const float *a, int64_t lead, struct panels b, int k, float *c,
+                                               int64_t width, int m, int n, int add, const float *bias) {
   for (int o = 0; o < n; o += PANEL, b.at += b.panel)
     if (n - o > LANES)
       strip(a, lead, 0, b.at, b.row, k, c + o, width, n - o, add, bias ? bias + o : NULL, m, 2);

@@ -97,7 +97,8 @@ static int cut(struct space *s, const size_t *sizes, float ***to, int count) {
 static size_t kept_size(const struct model *m, const struct space *s, int64_t nodes, struct kept *k, float *at) {
   const struct shape *h = &m->shape;
   size_t n = nodes, all = (size_t)(h->heads + 2 * h->kv_heads) * h->channels, used = 0;
-  size_t sizes[] = {n * h->hidden, n, n * all, s->weights, n * h->heads * h->channels, n * h->hidden, n, n * 2 * h->ffn};
+  size_t sizes[] = {n * h->hidden,           n, n * all, s->weights, n * h->heads * h->channels, n * h->hidden, n,
+                    n * 2 * (size_t)h->ffn};
   float **to[] = {&k->normed, &k->scale, &k->qkv, &k->weights, &k->mixed, &k->normed2, &k->scale2, &k->gate_up};
   for (int i = 0; i < 8; i++) {
     if (at) *to[i] = at + used;
@@ -116,10 +117,12 @@ static int plan(const struct model *m, const struct forest *f, struct space *s, 
   largest = (int)width > largest ? (int)width : largest;
   size_t square = (size_t)s->longest * padded(s->longest), back = train;
   size_t sizes[] = {n * d, back * n * d, back * n * (width + 2 * kv * h->channels), back * n * width,
-                    (size_t)BLOCK * h->ffn, back * BLOCK * h->ffn, back * BLOCK * 2 * h->ffn, (size_t)BLOCK * d, back * packed_size(BLOCK, largest), r * d, 2 * r,
+                    (size_t)BLOCK * h->ffn, back * BLOCK * h->ffn, back * BLOCK * 2 * h->ffn, (size_t)BLOCK * d,
+                    back * packed_size(BLOCK, largest), r * d, 2 * r,
                     r * v, layers, kv * rows_size(&k),
                     kv * turned_size(&k), back * kv * rows_size(&k), back * kv * rows_size(&k), back * square};
-  float **to[] = {&s->x, &s->dx, &s->dqkv, &s->dmixed, &s->act, &s->dact, &s->act_back, &s->dy, &s->panels, &s->final, &s->final_scale, &s->chances,
+  float **to[] = {&s->x, &s->dx, &s->dqkv, &s->dmixed, &s->act, &s->dact, &s->act_back, &s->dy,
+                  &s->panels, &s->final, &s->final_scale, &s->chances,
                   &s->layers, &s->stack.rows, &s->stack.turned, &s->stack.gradient_k, &s->stack.gradient_v,
                   &s->stack.scores};
   return cut(s, sizes, to, sizeof sizes / sizeof *sizes);
