@@ -22,6 +22,7 @@ PLACES = {
 }
 SIZES, MAIN, SAMPLES = ("tiny", "small", "medium"), "small", (16, 64, 1024)
 ROWS = {"tiny": 1024, "small": 1024, "medium": 512}
+ROUNDS = {"medium": 2}  # of the large ones: a round takes a minute
 PEER_ROWS = {"tiny": 512, "small": 512, "medium": 256}  # vLLM's, where it is not the main comparison
 
 
@@ -89,6 +90,7 @@ def of_size(
     setting: Setting, size: str, repeats: int, vllm: list[Contestant], absent: str | None
 ) -> list[dict[str, Any]]:
     """The rows of one size. Compiled vLLM takes part in the main size only: compiling takes it a minute."""
+    repeats = min(repeats, ROUNDS.get(size, repeats))
     words, rows = workloads.vocabulary().size, ROWS[size] * (4 if setting.device == "cuda" else 1)
     jobs = {}
     for n in SAMPLES:
