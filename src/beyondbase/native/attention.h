@@ -61,18 +61,6 @@ static inline vec end_of(const float *w, int n, float rest) {
   return choose(lanes < n - begin, load(w + begin), splat(rest));
 }
 
-static inline float largest(vec v) {
-  typedef float quarter __attribute__((vector_size(16)));
-  union { vec v; quarter q[4]; } u = {v};
-  float top[4];
-  for (int i = 0; i < 4; i++) {
-    float a = u.q[0][i] > u.q[1][i] ? u.q[0][i] : u.q[1][i], b = u.q[2][i] > u.q[3][i] ? u.q[2][i] : u.q[3][i];
-    top[i] = a > b ? a : b;
-  }
-  float a = top[0] > top[1] ? top[0] : top[1], b = top[2] > top[3] ? top[2] : top[3];
-  return a > b ? a : b;
-}
-
 // Softmax of scale * w (n) in place, 0 from n to `width`.
 static inline void soften(float *w, int n, int width, float scale) {
   int full = padded(n);

@@ -3,10 +3,10 @@
 // Rows are independent: each has its own prompt, position and cache, so a row that ends is replaced by the next sample
 // at once and the batch stays full. The keys and values of a prompt lie in memory once, for all its samples. Its
 // keys come in blocks of 16 positions, (blocks, channels, 16): 16 scores are then multiply-adds without a reduction.
-#include "vectors.h"
+#include "matrix.h"
 
 struct layer {
-  const float *qkv, *qkv_bias, *out, *gate_up, *down;  // packed, see `product`
+  const float *qkv, *qkv_bias, *out, *gate_up, *down;  // packed in panels, see `multiply`; gate_up holds 16 gates and their 16 values in turn
 };
 
 struct model {
@@ -43,7 +43,7 @@ struct row {
 };
 
 struct space {  // buffers of one thread
-  float *keys, *values, *x, *norm, *qkv, *mixed, *hidden, *logits, *scores;
+  float *keys, *values, *x, *norm, *qkv, *mixed, *both, *hidden, *logits, *scores;
 };
 
 // One token by inversion of the cumulative distribution; its log-probability goes to *logprob.
@@ -167,7 +167,7 @@ static inline __attribute__((always_inline)) void mix(const float *weights, cons
 static inline float soften(float *scores, int n, float scale) {
   vec top = load(scores), total = {};
   for (int p = LANES; p < n; p += LANES) top = choose(load(scores + p) > top, load(scores + p), top);
-  float shift = highest(top);
+  float shift = largest(top);
   for (int p = 0; p < n; p += LANES) {
     vec e = exponential((load(scores + p) - shift) * scale);
     store(scores + p, e);
@@ -241,20 +241,25 @@ static void attention(const struct model *m, const struct job *job, const struct
 }
 
 static void step(const struct model *m, const struct job *job, const struct space *s, const struct row *rows, int n) {
-  int d = m->hidden, width = m->heads * m->channels, qkv = (m->heads + 2 * m->kv_heads) * m->channels;
+  int d = m->hidden, ffn = padded(m->ffn), width = m->heads * m->channels;
+  int qkv = (m->heads + 2 * m->kv_heads) * m->channels;
   for (int r = 0; r < n; r++) memcpy(s->x + r * d, m->embedding + rows[r].token * d, d * sizeof(float));
   for (int l = 0; l < m->layers; l++) {
     const struct layer *w = &m->layer[l];
     normalise(s->x, s->norm, NULL, n, d);
-    product(s->norm, w->qkv, w->qkv_bias, s->qkv, n, d, qkv, PLAIN);
+    multiply(s->norm, d, packed(w->qkv, d), d, s->qkv, qkv, n, qkv, 0, w->qkv_bias);
     attention(m, job, s, rows, n, l);
-    product(s->mixed, w->out, NULL, s->x, n, width, d, ADD);
+    multiply(s->mixed, width, packed(w->out, width), width, s->x, d, n, d, 1, NULL);
     normalise(s->x, s->norm, NULL, n, d);
-    product(s->norm, w->gate_up, NULL, s->hidden, n, d, m->ffn, GATE);
-    product(s->hidden, w->down, NULL, s->x, n, padded(m->ffn), d, ADD);
+    multiply(s->norm, d, packed(w->gate_up, d), d, s->both, 2 * ffn, n, 2 * ffn, 0, NULL);
+    for (int64_t i = 0; i < (int64_t)n * ffn; i += LANES) {
+      vec gate = load(s->both + 2 * i);
+      store(s->hidden + i, gate / (1.0f + exponential(-gate)) * load(s->both + 2 * i + LANES));
+    }
+    multiply(s->hidden, ffn, packed(w->down, ffn), ffn, s->x, d, n, d, 1, NULL);
   }
   normalise(s->x, s->norm, NULL, n, d);
-  product(s->norm, m->output, NULL, s->logits, n, d, m->vocabulary, PLAIN);
+  multiply(s->norm, d, packed(m->output, d), d, s->logits, m->vocabulary, n, m->vocabulary, 0, NULL);
 }
 
 // Draw the next token of a row from `logits` (overwritten); whether the row goes on.
@@ -267,7 +272,7 @@ static int advance(const struct model *m, const struct job *job, struct row *row
 }
 
 // Give a slot the next sample that needs more than its first token; 0 when none is left.
-static int take(const struct model *m, const struct job *job, struct row *row, float *buffer) {
+static int assign(const struct model *m, const struct job *job, struct row *row, float *buffer) {
   for (;;) {
     row->item = __atomic_fetch_add(job->next, 1, __ATOMIC_RELAXED);
     if (row->item >= job->count * job->samples) return 0;
@@ -285,7 +290,8 @@ int sample(const struct model *m, const struct job *job) {
   size_t cache = slots * kv * padded(job->max_tokens) * wide;
   size_t sizes[] = {cache, cache,
                     slots * m->hidden, slots * m->hidden, slots * (m->heads + 2 * m->kv_heads) * m->channels,
-                    slots * m->heads * m->channels, slots * padded(m->ffn), slots * m->vocabulary,
+                    slots * m->heads * m->channels, slots * 2 * padded(m->ffn), slots * padded(m->ffn),
+                    slots * m->vocabulary,
                     padded(longest) + padded(job->max_tokens) + 2 * padded(m->vocabulary)};
   size_t total = 0, parts = sizeof sizes / sizeof *sizes;
   for (size_t i = 0; i < parts; i++) total += padded(sizes[i]);
@@ -294,18 +300,18 @@ int sample(const struct model *m, const struct job *job) {
   if (!memory || !rows) return free(memory), free(rows), 1;
   float *from = memory;
   for (size_t i = 0; i < parts; from += padded(sizes[i]), i++) part[i] = from;
-  struct space s = {part[0], part[1], part[2], part[3], part[4], part[5], part[6], part[7], part[8]};
+  struct space s = {part[0], part[1], part[2], part[3], part[4], part[5], part[6], part[7], part[8], part[9]};
   float *buffer = s.scores + padded(longest) + padded(job->max_tokens);
 
   int n = 0;
   for (; n < (int)slots; n++) {
     rows[n].slot = n;
-    if (!take(m, job, &rows[n], buffer)) break;
+    if (!assign(m, job, &rows[n], buffer)) break;
   }
   while (n) {
     step(m, job, &s, rows, n);
     for (int r = n - 1; r >= 0; r--) {
-      if (advance(m, job, &rows[r], s.logits + r * m->vocabulary, buffer) || take(m, job, &rows[r], buffer)) continue;
+      if (advance(m, job, &rows[r], s.logits + r * m->vocabulary, buffer) || assign(m, job, &rows[r], buffer)) continue;
       rows[r] = rows[--n];
     }
   }

@@ -33,7 +33,7 @@ static inline float sum(vec v) {
   return ((h[0] + h[4]) + (h[2] + h[6])) + ((h[1] + h[5]) + (h[3] + h[7]));
 }
 
-static inline float highest(vec v) {
+static inline float largest(vec v) {
 #define HIGHER(...) v = choose(__builtin_shufflevector(v, v, __VA_ARGS__) > v, __builtin_shufflevector(v, v, __VA_ARGS__), v)
   HIGHER(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
   HIGHER(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
@@ -100,64 +100,6 @@ static inline void normalise(const float *x, float *y, float *scale, int rows, i
     float factor = 1.0f / sqrtf((sum(squares) + rest) / d + 1e-6f);
     if (scale) scale[r] = factor;
     for (i = 0; i < d; i++) y[i] = x[i] * factor;
-  }
-}
-
-// What a product does with a tile of 2 x 16 outputs before it is stored.
-enum finish { PLAIN, ADD, GATE };
-
-// One tile: ROWS rows (or fewer) times one panel of 32 outputs. The compiler keeps `c` in registers.
-static inline __attribute__((always_inline)) void tile(const float *x, int stride, const float *panel, int inputs,
-                                                       float *y, int width, const float *bias, enum finish finish,
-                                                       const int rows, int left, const int first) {
-  vec c[ROWS][2];
-  vec b0 = bias ? load(bias) : (vec){}, b1 = bias ? load(bias + LANES) : (vec){};
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; r++) c[r][0] = b0, c[r][1] = b1;
-  for (int i = 0; i < inputs; i++) {
-    vec w0 = load(panel + 2 * LANES * i), w1 = load(panel + 2 * LANES * i + LANES);
-    if (first) {  // call the next panel into the second cache while this one is used for the first time
-      __builtin_prefetch(panel + 2 * LANES * (inputs + i), 0, 2);
-      __builtin_prefetch(panel + 2 * LANES * (inputs + i) + LANES, 0, 2);
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
-      vec a = splat(x[r * stride + i]);
-      c[r][0] += a * w0;
-      c[r][1] += a * w1;
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; r++) {
-    float *to = y + r * width;
-    if (finish == GATE) {  // first half gates, second half values: silu(gate) * value
-      store(to, c[r][0] / (1.0f + exponential(-c[r][0])) * c[r][1]);
-      continue;
-    }
-    if (left >= 2 * LANES) {
-      store(to, finish == ADD ? load(to) + c[r][0] : c[r][0]);
-      store(to + LANES, finish == ADD ? load(to + LANES) + c[r][1] : c[r][1]);
-    } else {
-      float last[2 * LANES];
-      store(last, c[r][0]), store(last + LANES, c[r][1]);
-      for (int j = 0; j < left; j++) to[j] = finish == ADD ? to[j] + last[j] : last[j];
-    }
-  }
-}
-
-// y (rows, outputs) = or += x (rows, inputs) times a packed matrix: panels (outputs / 32, inputs, 32), zero-padded.
-// With GATE a panel holds 16 gates and their 16 values, y has padded(outputs) columns and `outputs` counts the values.
-static inline void product(const float *x, const float *packed, const float *bias, float *y, int rows, int inputs,
-                           int outputs, enum finish finish) {
-  int step = finish == GATE ? LANES : 2 * LANES, width = finish == GATE ? padded(outputs) : outputs;
-  for (int o = 0; o < outputs; o += step, packed += 2 * LANES * inputs) {
-    const float *b = bias ? bias + o : NULL;
-    int r = 0, left = outputs - o;
-    if (rows >= ROWS) tile(x, inputs, packed, inputs, y + o, width, b, finish, ROWS, left, 1), r = ROWS;
-    for (; r + ROWS <= rows; r += ROWS)
-      tile(x + r * inputs, inputs, packed, inputs, y + r * width + o, width, b, finish, ROWS, left, 0);
-    for (; r < rows; r++)
-      tile(x + r * inputs, inputs, packed, inputs, y + r * width + o, width, b, finish, 1, left, 0);
   }
 }
 
