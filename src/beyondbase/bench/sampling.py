@@ -22,7 +22,7 @@ PLACES = {
 }
 SIZES, MAIN, SAMPLES = ("tiny", "small", "medium"), "small", (16, 64, 1024)
 ROWS = {"tiny": 1024, "small": 1024, "medium": 512}
-ROUNDS = {"medium": 2}  # of the large ones: a round takes a minute
+ROUNDS = {"tiny": 2, "medium": 2}  # fewer beside the main size: the whole takes a quarter of an hour
 PEER_ROWS = {"tiny": 512, "small": 512, "medium": 256}  # vLLM's, where it is not the main comparison
 
 
