@@ -1,6 +1,6 @@
 # make book   rerun the headline claim on this machine and build the site at _build/html/index.html
 # make test   run every test
-# make bench  time the engine beside other libraries on this machine (a quarter of an hour)
+# make bench  time the engine beside other libraries on this machine (keep it idle meanwhile)
 # All set up .venv first (hash-locked, once). Nothing but Python 3.11-3.13, make and git is needed.
 PYTHON ?= python3
 PRESET ?= laptop

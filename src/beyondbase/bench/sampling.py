@@ -22,7 +22,7 @@ PLACES = {
 }
 SIZES, MAIN, SAMPLES = ("tiny", "small", "medium"), "small", (16, 64, 1024)
 ROWS = {"tiny": 1024, "small": 1024, "medium": 512}
-ROUNDS = {"tiny": 2, "medium": 2}  # fewer beside the main size: the whole takes a quarter of an hour
+ROUNDS = {"tiny": 2, "medium": 2}  # fewer beside the main size, which has the goals
 PEER_ROWS = {"tiny": 512, "small": 512, "medium": 256}  # vLLM's, where it is not the main comparison
 
 
