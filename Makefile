@@ -1,16 +1,18 @@
 # make book   rerun the headline claim on this machine and build the site at _build/html/index.html
 # make test   run every test
 # make bench  time the engine beside other libraries on this machine (keep it idle meanwhile)
+# make test-vllm  the tests of sampling with vLLM, its CPU build installed first (0.9 GB to download, 3.1 GB on disk;
+#             then one to two minutes on two cores): what it draws against exact probabilities
 # All set up .venv first (hash-locked, once). Nothing but Python 3.11-3.13, make and git is needed.
 PYTHON ?= python3
 PRESET ?= laptop
 BIN := .venv/bin
-VLLM := src/beyondbase/bench/vllm
+VLLM := src/beyondbase/workers/vllm_packages
 # Tiny matrices on few cores: idle OpenMP threads that spin cost up to ten times the work itself.
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: setup book site test bench lint lock clean
+.PHONY: setup book site test vllm test-vllm bench lint lock clean
 setup:
 	@$(PYTHON) src/beyondbase/bootstrap.py
 
@@ -23,6 +25,13 @@ site: setup
 
 test: setup lint
 	$(BIN)/python -m pytest
+
+# The environment that `make bench` uses too, Linux only. It goes with `rm -rf .venv-vllm`.
+vllm: setup
+	$(BIN)/python -m beyondbase.workers.vllm_environment
+
+test-vllm: vllm
+	$(BIN)/python -m pytest -n 0 -m vllm tests/sampling
 
 # BENCH passes options on: `make bench BENCH="--only sampling"`.
 bench: setup

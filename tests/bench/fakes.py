@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from beyondbase.bench.worker import Unavailable
+from beyondbase.workers.served import Unavailable
 
 
 class Good:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from beyondbase.bench.rounds import SOURCE, Contestant, compete
+from beyondbase.bench.rounds import Contestant, compete
+from beyondbase.workers.process import SOURCE
 
 HERE = Path(__file__).parent
 
@@ -73,9 +74,9 @@ def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:
     script = f"""
 import os
 from pathlib import Path
-from beyondbase.bench.rounds import SOURCE, Contestant, Worker
+from beyondbase.workers.process import SOURCE, Program, Worker
 places = str(SOURCE) + os.pathsep + {str(HERE)!r}
-who = Contestant("hangs", "fakes:Hangs", environment={{"PYTHONPATH": places}})
+who = Program("hangs", "fakes:Hangs", environment={{"PYTHONPATH": places}})
 worker = Worker(who, 1, Path({str(tmp_path / "log")!r}))
 worker.hear("import", 20)
 worker.tell("prepare", {{"word": "x", "diary": "none"}})

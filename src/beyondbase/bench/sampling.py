@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import paths
-from . import results, vllm_environment, workloads
-from .rounds import Contestant, Failed, Outcome, compete
+from ..workers import vllm_environment
+from ..workers.process import Failed
+from . import results, workloads
+from .rounds import Contestant, Outcome, compete
 
 OURS, GENERATE, CONTINUOUS, BOUND = "ours", "generate", "continuous", "bound"
 EAGER, COMPILED = "vllm", "vllm, compiled"
@@ -20,6 +24,7 @@ PLACES = {
     CONTINUOUS: "beyondbase.bench.transformers_peers:ContinuousBatching",
     BOUND: "beyondbase.bench.bound:MatrixProducts",
 }
+VLLM = "beyondbase.bench.vllm_peer:VLLM"
 SIZES, MAIN, SAMPLES = ("tiny", "small", "medium"), "small", (16, 64, 1024)
 ROWS = {"tiny": 1024, "small": 1024, "medium": 512}
 ROUNDS = {"tiny": 2, "medium": 2}  # fewer beside the main size, which has the goals
@@ -54,6 +59,20 @@ def named(*names: str) -> list[Contestant]:
     return [Contestant(name, PLACES[name]) for name in names]
 
 
+def vllm_contestant(root: Path, setting: Setting) -> Contestant:
+    """vLLM of this environment on a GPU, else of its own, made if need be; `Failed` says why it cannot be had."""
+    if setting.device == "cuda":
+        if importlib.util.find_spec("vllm") is None:
+            raise Failed("vllm is not installed here; `pip install 'beyondbase[gpu]'` brings it")
+        return Contestant(EAGER, VLLM, environment={"VLLM_ENABLE_V1_MULTIPROCESSING": "0"})
+    if not sys.platform.startswith("linux"):
+        raise Failed("its CPU wheel is for Linux")
+    folder = root / vllm_environment.NAME
+    vllm_environment.make(root, folder, setting.say)
+    settings = vllm_environment.settings(folder, setting.threads)
+    return Contestant(EAGER, VLLM, python=str(folder / "bin" / "python"), environment=settings)
+
+
 def quick(setting: Setting, repeats: int = 3) -> dict[str, Any]:
     """The five numbers of `--quick`: small model, 16 prompts of 64 samples, 48 + 48 tokens; `detail` has the rounds."""
     label, words = f"{MAIN}, n = 64", workloads.vocabulary().size
@@ -78,7 +97,7 @@ def quick(setting: Setting, repeats: int = 3) -> dict[str, Any]:
 def full(setting: Setting, repeats: int = 3, sizes: Sequence[str] = SIZES) -> list[dict[str, Any]]:
     """A row for each size and n, with every contestant's rounds, the ratios, and the share of the bound."""
     try:
-        vllm = [vllm_environment.contestant(paths.root(), setting.device, setting.threads, setting.say)]
+        vllm = [vllm_contestant(paths.root(), setting)]
         absent = None
     except Failed as failed:
         setting.say(f"vllm: not measured: {failed}")

@@ -7,8 +7,8 @@ from typing import Any
 
 import vllm
 
+from ..workers.served import Unavailable
 from .measuring import has_bfloat16
-from .worker import Unavailable
 
 TRIAL_ROWS, ALL_ROWS = 128, 1 << 30
 

@@ -24,10 +24,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """New ids, the stop token included; `finish` is "stop" or "length"."""
+    """New ids, the stop token included; `finish` is "stop" or "length"; `logprob` as the store keeps it."""
 
     ids: Sequence[int]
     finish: str
+    logprob: float | None = None
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,8 @@ def _source(settings: dict[str, Any], text: Text, ids: dict[str, tuple[int, ...]
 
     def row(key: Key, made: backends.Completion) -> Row:
         return {**common, "problem_id": key[0], "sample": key[1], "prompt_hash": hashes[key[0]], "seed": seed(key),
-                "text": text.decode(made.ids, stop), "tokens": len(made.ids), "finish": made.finish}  # fmt: skip
+                "text": text.decode(made.ids, stop), "tokens": len(made.ids), "finish": made.finish,
+                "logprob": made.logprob}  # fmt: skip
 
     return job, row
 

@@ -6,6 +6,11 @@
     STORE/damaged/              shards that could not be read, set aside
 
 A shard may hold a part of its block; writing merges by (problem, sample), so rows are never lost and never double.
+
+`logprob` is the log-probability of a completion under the model itself, in nats: the sum over its `tokens` new tokens,
+the stop token included, of the log-softmax of the model's logits as they are: temperature 1, nothing truncated. The
+sample was drawn at the store's temperature and top-p, so its probability of being drawn is another number; this one
+compares models. Null where it is not known: in stores begun before there was the column.
 """
 
 from __future__ import annotations
@@ -45,8 +50,10 @@ SCHEMA = pa.schema(
         "temperature": pa.float64(),
         "top_p": pa.float64(),
         "max_tokens": pa.int32(),
+        "logprob": pa.float64(),  # nats
     }
 )
+LATER = {"logprob"}  # columns that shards written before have not
 Row = dict[str, Any]
 
 
@@ -125,8 +132,10 @@ class Store:
             return {}
         except (pa.ArrowException, OSError) as fault:
             raise DamagedShard(f"{path}: damaged: {str(fault).splitlines()[0].rstrip('.')}") from None
-        if table.schema.names != SCHEMA.names:
+        if table.schema.names not in (SCHEMA.names, [name for name in SCHEMA.names if name not in LATER]):
             raise DamagedShard(f"{path}: damaged: not the columns of a shard: {', '.join(table.schema.names)}")
+        for later in sorted(LATER - set(table.schema.names)):
+            table = table.append_column(later, pa.nulls(table.num_rows, SCHEMA.field(later).type))
         rows = table.to_pylist()
         found = {(row["problem_id"], row["sample"]): row for row in rows}
         if len(found) != len(rows):

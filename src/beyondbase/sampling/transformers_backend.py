@@ -23,12 +23,16 @@ AHEAD = 64  # uniform numbers drawn at a time
 
 
 class Draw(LogitsProcessor):
-    """Sets every row's next token: temperature, then top-p, then one uniform number of the row's own stream."""
+    """Sets every row's next token: temperature, then top-p, then one uniform number of the row's own stream.
+
+    `logprobs` has a tensor (B,) for each step: of the token that was set, under the logits as they came.
+    """
 
     def __init__(self, seeds: Sequence[int], prompt: int, temperature: float, top_p: float) -> None:
         self.streams = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
         self.prompt, self.temperature, self.top_p = prompt, temperature, top_p
         self.uniforms = np.empty((len(seeds), 0))
+        self.logprobs: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         step = input_ids.shape[1] - self.prompt
@@ -37,6 +41,7 @@ class Draw(LogitsProcessor):
             self.uniforms = np.concatenate([self.uniforms, more], 1)
         uniforms = torch.from_numpy(self.uniforms[:, step]).to(scores.device)
         tokens = inverse_cdf(scores, uniforms, self.temperature, self.top_p)
+        self.logprobs.append(scores.float().log_softmax(-1).gather(1, tokens[:, None])[:, 0])
         return torch.full_like(scores, -torch.inf).scatter_(1, tokens[:, None], 0.0)
 
 
@@ -105,8 +110,11 @@ class TransformersBackend(Backend):
                 ids.to(self.device), attention_mask=seen.to(self.device), do_sample=False, max_new_tokens=most,
                 logits_processor=LogitsProcessorList([draw]),
             )  # fmt: skip
-        return [self._ended(row, job.max_tokens) for row, job in zip(made[:, longest:].tolist(), jobs, strict=True)]
+        logprobs = torch.stack(draw.logprobs, 1).double().cpu()
+        rows = zip(made[:, longest:].tolist(), logprobs, jobs, strict=True)
+        return [self._ended(ids, row, job.max_tokens) for ids, row, job in rows]
 
-    def _ended(self, ids: list[int], most: int) -> Completion:
+    def _ended(self, ids: list[int], logprobs: Tensor, most: int) -> Completion:
         end = next((place for place, token in enumerate(ids[:most]) if token in self.engine.stop), None)
-        return Completion(ids[:most], "length") if end is None else Completion(ids[: end + 1], "stop")
+        kept, finish = (ids[:most], "length") if end is None else (ids[: end + 1], "stop")
+        return Completion(kept, finish, float(logprobs[: len(kept)].sum()))

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..bench.rounds import Contestant, Failed, Worker
-from ..bench.vllm_environment import settings
+from ..workers.process import Failed, Program, Worker
+from ..workers.vllm_environment import NAME, settings
 from .backends import Backend, Completion, Engine, Job
 from .blocks import Key
 
@@ -47,9 +47,7 @@ class VllmBackend(Backend):
         try:
             for part in range(engine.data_parallel):
                 where = _devices(engine, part) if gpu else _cpu(folder)
-                who = Contestant(
-                    "vllm", PLACE, python, {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "0"), **where}
-                )
+                who = Program("vllm", PLACE, python, {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "0"), **where})
                 self.workers.append(Worker(who, _threads(), self.logs / f"{part}.log"))
             infos = [self._ask(worker, "prepare", job) for worker in self.workers]
         except BaseException:
@@ -78,8 +76,8 @@ class VllmBackend(Backend):
             self._tell(worker, "step", {"add": add, "seconds": SECONDS})
         found = []
         for worker, open_ in zip(self.workers, self.open, strict=True):
-            for number, ids, finish in self._hear(worker, "step", ANSWER)["done"]:
-                found.append((open_.pop(number).key, Completion(ids, finish)))
+            for number, *made in self._hear(worker, "step", ANSWER)["done"]:
+                found.append((open_.pop(number).key, Completion(*made)))
         return found
 
     def close(self) -> None:
@@ -110,10 +108,13 @@ def interpreter() -> tuple[str, Path | None]:
         return sys.executable, None
     from ..paths import root
 
-    folder = root() / ".venv-vllm"
+    folder = root() / NAME
     if (folder / "beyondbase.stamp").is_file():
         return str(folder / "bin" / "python"), folder
-    raise ValueError("vLLM is not installed here: pip install 'beyondbase[gpu]' on a GPU, or --backend transformers")
+    raise ValueError(
+        "vLLM is not installed here: pip install 'beyondbase[gpu]' on a GPU, `make vllm` in this checkout for its CPU"
+        " build, or --backend transformers"
+    )
 
 
 def _devices(engine: Engine, part: int) -> dict[str, str]:

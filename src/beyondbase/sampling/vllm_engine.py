@@ -26,6 +26,7 @@ class Engine:
             max_model_len=job["max_model_len"],
             tensor_parallel_size=job["tensor_parallel"],
             trust_remote_code=job["trust"],
+            logprobs_mode="raw_logprobs",  # what the store says that they are: before temperature and top-p
             **{"skip_tokenizer_init": True, "generation_config": "vllm", "disable_log_stats": True, "seed": 0,
                **job["options"]},
         )  # fmt: skip
@@ -35,11 +36,14 @@ class Engine:
         self.number = 0
 
     def step(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Add `job["add"]`, compute for `job["seconds"]` or until nothing is left; `done` has (number, ids, finish)."""
+        """Add `job["add"]`, compute for `job["seconds"]` or until nothing is left.
+
+        `done` has (number, ids, finish, logprob) of each request that ended.
+        """
         for request in job["add"]:
             params = vllm.SamplingParams(
                 seed=request["seed"], max_tokens=request["max_tokens"], detokenize=False,
-                output_kind=RequestOutputKind.FINAL_ONLY, **self.common,
+                output_kind=RequestOutputKind.FINAL_ONLY, logprobs=0, **self.common,
             )  # fmt: skip
             self.engine.add_request(str(request["number"]), {"prompt_token_ids": request["ids"]}, params)
         done, until = [], time.monotonic() + job["seconds"]
@@ -47,5 +51,7 @@ class Engine:
             for output in self.engine.step():
                 if output.finished:
                     one = output.outputs[0]
-                    done.append((int(output.request_id), list(one.token_ids), one.finish_reason))
+                    done.append(
+                        (int(output.request_id), list(one.token_ids), one.finish_reason, one.cumulative_logprob)
+                    )
         return {"done": done}

