@@ -141,16 +141,6 @@ def test_a_store_of_vllm_can_be_graded_without_it(here, checkpoint, capsys, monk
     assert "0 samples drawn (0 tokens), 10 graded" in capsys.readouterr().out
 
 
-def test_pictures_are_refused(here, checkpoint, capsys):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    from test_benchmarks import ROWS
-
-    pq.write_table(pa.Table.from_pylist(ROWS["mathvista"]), here / "testmini.parquet")
-    assert sample(checkpoint, "--benchmark", "mathvista", "--benchmark-source", "testmini.parquet") == 2
-    assert "mathvista: its problems have pictures" in capsys.readouterr().err
-
-
 @pytest.mark.slow
 def test_sigterm_keeps_what_is_finished(here, checkpoint):
     command = [sys.executable, "-m", "beyondbase.cli", "sample", "--model", str(checkpoint), *SMALL, "--limit", "200"]

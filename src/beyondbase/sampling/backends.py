@@ -10,16 +10,28 @@ from typing import Any
 
 from .blocks import Key
 from .options import BACKENDS
+from .pictures import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A prompt with a picture: its text by the model's chat template, and the ids of that text, where one placeholder
+    stands for the picture."""
+
+    text: str
+    ids: tuple[int, ...]
+    picture: Picture
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One sample to draw: its key, the prompt's ids, its seed, the most new tokens."""
+    """One sample to draw: its key, the prompt's ids (a picture's own included), its seed, the most new tokens."""
 
     key: Key
     ids: tuple[int, ...]
     seed: int
     max_tokens: int
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class Engine:
-    """What is loaded and how it draws; `options` go to the engine as they are."""
+    """What is loaded and how it draws; `options` go to the engine as they are. `pictures`: some prompts have one."""
 
     model: str
     revision: str | None = None
@@ -46,6 +58,7 @@ class Engine:
     data_parallel: int = 1
     batch: int = 64
     trust: bool = False
+    pictures: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 

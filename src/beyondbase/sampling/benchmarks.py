@@ -5,7 +5,7 @@
 | `source`, `config`, `split`, `revision` | for `datasets.load_dataset`; a revision of None is resolved and recorded |
 | `id`, `question`, `answer` | fields of a row, the first that it has counts; no id: the row's number |
 | `grader`, `prompt` | defaults of `beyondbase sample` |
-| `image` | the field of the picture |
+| `image` | the field of the picture: in the hub a picture of `datasets`, in a file of one's own a path or base64 |
 | `keep` | which rows belong to it |
 
 Numbers of problems are those of the named splits where known, and are not enforced.
@@ -39,6 +39,11 @@ class Benchmark:
     keep: Callable[[Row], bool] = lambda row: True
     size: int | None = None
     note: str = ""
+
+    @property
+    def pictured(self) -> bool:
+        """Whether every problem has a picture; in files of one's own some may."""
+        return self.image is not None and self.name in BENCHMARKS
 
 
 def _paper_dates(row: Row) -> bool:
@@ -175,5 +180,5 @@ IDS = ("problem_id", "id", "unique_id", "task_id", "question_id", "pid", "idx", 
 
 
 def own_file(name: str) -> Benchmark:
-    """The row for a file or folder of one's own: fields by their usual names, graded as mathematics."""
-    return Benchmark(name, name, "train", "math", "qwen-boxed", QUESTIONS, ANSWERS, IDS)
+    """The row for a file or folder of one's own: usual names of fields, pictures too, graded as mathematics."""
+    return Benchmark(name, name, "train", "math", "qwen-boxed", QUESTIONS, ANSWERS, IDS, image="image")

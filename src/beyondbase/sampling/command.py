@@ -33,6 +33,7 @@ class Plan:
     todo: list[Block]
     text: Text
     ids: dict[str, tuple[int, ...]]
+    shown: dict[str, backends.Shown]  # of the problems with pictures
     stop: tuple[int, ...]
     context: int | None
     revision: str | None  # None for a local model
@@ -53,16 +54,13 @@ def prepared(options: argparse.Namespace) -> Iterator[Plan]:
     local = check_model(options.model)
     found = loading.find(options.benchmark)
     prompt = prompts.prompt(options.prompt or found.prompt)
-    if found.image:
-        raise ValueError(
-            f"{found.name}: its problems have pictures, which neither backend is given yet; choose another"
-        )
-    loaded = loading.load(options.benchmark, options.benchmark_source, options.benchmark_revision)
-    say(f"{found.name}: {len(loaded.ids)} problems, {loaded.revision}; prompt {prompt.name}, version {prompt.version}")
-
     revision = revision_of(options.model, options.revision)
     text = Text(options.model, None if local else revision, options.trust_remote_code)
-    ids = {problem["id"]: text.encode(prompt.render(problem)) for problem in loaded.problems}
+    if found.pictured:
+        text.look(found.name)
+    loaded = loading.load(options.benchmark, options.benchmark_source, options.benchmark_revision)
+    say(f"{found.name}: {len(loaded.ids)} problems, {loaded.revision}; prompt {prompt.name}, version {prompt.version}")
+    ids, shown = _asked(loaded.problems, prompt, text)
     context, short = run.prompt_lengths(ids, text.context, options.max_tokens)
     if short:
         say(f"note: the model reads {text.context} tokens: {short} problem(s) leave less than {options.max_tokens}")
@@ -71,7 +69,7 @@ def prepared(options: argparse.Namespace) -> Iterator[Plan]:
     settings = {
         "model": name, "revision": revision, "benchmark": _short(found.name),
         "benchmark_source": _short(options.benchmark_source or found.source),
-        "benchmark_revision": loaded.revision, "problems": _fingerprint(ids), "prompt": prompt.name,
+        "benchmark_revision": loaded.revision, "problems": _fingerprint(ids, shown), "prompt": prompt.name,
         "prompt_version": prompt.version, "prompt_source": prompt.source, "temperature": options.temperature,
         "top_p": options.top_p, "max_tokens": options.max_tokens, "context": text.context, "seed": options.seed,
         "backend": options.backend or _recorded(folder) or backends.default_backend(), "dtype": options.dtype,
@@ -84,7 +82,7 @@ def prepared(options: argparse.Namespace) -> Iterator[Plan]:
         store = Store.make(folder, settings, _versions(options))
         todo = list(blocks(loaded.ids[: options.limit], options.n, shard))
         pinned = None if local else revision
-        yield Plan(options, store, todo, text, ids, text.stop(prompt.stop), context, pinned, grade)
+        yield Plan(options, store, todo, text, ids, shown, text.stop(prompt.stop), context, pinned, grade)
     finally:
         if grader:
             grader.close()
@@ -103,11 +101,11 @@ def fill(plan: Plan) -> run.Report:
         backend = backends.start(store.settings["backend"], backends.Engine(
             options.model, plan.revision, options.dtype, options.temperature, options.top_p, plan.stop, plan.context,
             options.tensor_parallel, options.data_parallel, options.batch, options.trust_remote_code,
-            engine_options(options.engine),
+            bool(plan.shown), engine_options(options.engine),
         ))  # fmt: skip
         say(f"{store.settings['backend']}: {', '.join(f'{k} {v}' for k, v in backend.versions.items())}")
         store.made = backend.versions
-    source = run.Source(*_source(store.settings, plan.text, plan.ids, plan.stop))
+    source = run.Source(*_source(plan))
     try:
         with _ends_like_ctrl_c(), Bar(total, there) as bar:
             report = run.fill(store, lacking, source, backend, plan.grade, bar.tell)
@@ -126,9 +124,27 @@ def last_lines(plan: Plan, report: run.Report) -> None:
     print(f"beyondbase audit {folder} OTHER_STORE" if plan.grade else "grade them: the same command without --no-grade")
 
 
-def _source(settings: dict[str, Any], text: Text, ids: dict[str, tuple[int, ...]], stop: tuple[int, ...]):
+def _asked(
+    problems: list[loading.Problem], prompt: prompts.Prompt, text: Text
+) -> tuple[dict[str, tuple[int, ...]], dict[str, backends.Shown]]:
+    """Ids of each problem's prompt, and what is shown with those that have a picture."""
+    ids: dict[str, tuple[int, ...]] = {}
+    shown: dict[str, backends.Shown] = {}
+    if pictures := sum("image" in problem for problem in problems):
+        say(f"{pictures} problem(s) have pictures")
+    for problem in problems:
+        name, words = problem["id"], prompt.render(problem)
+        if "image" in problem:
+            ids[name], shown[name] = text.show(words, problem["image"])
+        else:
+            ids[name] = text.encode(words)
+    return ids, shown
+
+
+def _source(plan: Plan):
     """How a key becomes a job, and its completion a row."""
-    hashes = {problem: hashlib.sha256(json.dumps(tokens).encode()).hexdigest()[:16] for problem, tokens in ids.items()}
+    settings, ids, shown = plan.store.settings, plan.ids, plan.shown
+    hashes = {problem: _digest(_content(problem, ids, shown))[:16] for problem in ids}
     common = {name: settings[name] for name in ("model", "temperature", "top_p", "max_tokens")}
 
     def seed(key: Key) -> int:
@@ -136,11 +152,12 @@ def _source(settings: dict[str, Any], text: Text, ids: dict[str, tuple[int, ...]
 
     def job(key: Key) -> backends.Job:
         room = settings["context"] - len(ids[key[0]]) if settings["context"] else settings["max_tokens"]
-        return backends.Job(key, ids[key[0]], seed(key), min(settings["max_tokens"], room))
+        most = min(settings["max_tokens"], room)
+        return backends.Job(key, ids[key[0]], seed(key), most, shown.get(key[0]))
 
     def row(key: Key, made: backends.Completion) -> Row:
         return {**common, "problem_id": key[0], "sample": key[1], "prompt_hash": hashes[key[0]], "seed": seed(key),
-                "text": text.decode(made.ids, stop), "tokens": len(made.ids), "finish": made.finish,
+                "text": plan.text.decode(made.ids, plan.stop), "tokens": len(made.ids), "finish": made.finish,
                 "logprob": made.logprob}  # fmt: skip
 
     return job, row
@@ -182,8 +199,17 @@ def _short(name: str) -> str:
     return Path(name).name if Path(name).suffix in loading.FORMATS or Path(name).exists() else name
 
 
-def _fingerprint(ids: dict[str, tuple[int, ...]]) -> str:
-    return hashlib.sha256(json.dumps(list(ids.items())).encode()).hexdigest()[:40]
+def _fingerprint(ids: dict[str, tuple[int, ...]], shown: dict[str, backends.Shown]) -> str:
+    return _digest([(problem, _content(problem, ids, shown)) for problem in ids])[:40]
+
+
+def _content(problem: str, ids: dict[str, tuple[int, ...]], shown: dict[str, backends.Shown]) -> Any:
+    """What a model is given of a problem, as JSON: ids, and of a picture its digest (its ids do not tell it)."""
+    return [ids[problem], shown[problem].picture.digest] if problem in shown else ids[problem]
+
+
+def _digest(words: Any) -> str:
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
 def _versions(options: argparse.Namespace) -> dict[str, str]:

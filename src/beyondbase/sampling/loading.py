@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .benchmarks import BENCHMARKS, Benchmark, own_file
+from .pictures import of_value, rows_of
 
 FORMATS = {".jsonl": "json", ".json": "json", ".parquet": "parquet", ".csv": "csv"}
 Problem = dict[str, Any]
@@ -20,7 +19,8 @@ Problem = dict[str, Any]
 
 @dataclass(frozen=True)
 class Loaded:
-    """Problems with `id`, `question` and, where there is one, `answer` beside their own fields; where they are from."""
+    """Problems with `id`, `question` and, where there are such, `answer` and `image` (a `Picture`, a reference) beside
+    their own fields; where they are from."""
 
     benchmark: Benchmark
     problems: list[Problem]
@@ -42,7 +42,7 @@ def load(name: str, source: str | None = None, revision: str | None = None) -> L
     if row.name == "countdown" and source is None:
         found, at = _countdown(), f"version {row.revision}"
     elif (path := Path(where)).exists():
-        found, at = _local(path, row.split), _digest(path)
+        found, at = _local(path, row), _digest(path)
     elif path.suffix in FORMATS or where.startswith((".", "/", "~")):
         raise FileNotFoundError(f"{where}: no such benchmark file or folder")
     else:
@@ -79,25 +79,15 @@ def _problem(row: Benchmark, fields: Mapping[str, Any], number: int) -> Problem:
         answer = ", ".join(str(part).strip().strip("$") for part in answer)
     if answer is not None:
         problem["answer"] = str(answer)
-    if row.image:
-        del problem[row.image]
-        problem["image"] = _png(fields.get(row.image))
+    if row.image and (picture := problem.pop(row.image, None)) not in (None, ""):
+        problem["image"] = picture
+    elif row.pictured:
+        raise ValueError(f"{row.source}, row {number + 1}: no picture ({row.image})")
     return problem
 
 
 def _first(fields: Mapping[str, Any], names: Iterable[str]) -> Any:
     return next((fields[name] for name in names if fields.get(name) is not None), None)
-
-
-def _png(picture: Any) -> str | None:
-    """A picture as base64 of a PNG file, None where there is none."""
-    if picture is None or isinstance(picture, str):
-        return picture
-    if isinstance(picture, Mapping):
-        return base64.b64encode(picture["bytes"]).decode()
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _countdown() -> list[Problem]:
@@ -107,34 +97,36 @@ def _countdown() -> list[Problem]:
     return [{"key": problem.key, "prompt": problem.prompt, "difficulty": problem.difficulty} for problem in problems]
 
 
-def _local(path: Path, split: str) -> Iterable[Mapping[str, Any]]:
+def _local(path: Path, row: Benchmark) -> Iterable[Mapping[str, Any]]:
     """Rows of a file, of a folder that `datasets` saved, or of the files of a split in a folder."""
     from datasets import DatasetDict, load_from_disk
 
     if path.is_dir() and ((path / "state.json").exists() or (path / "dataset_dict.json").exists()):
         saved = load_from_disk(str(path))
-        return saved[_split(saved, split)] if isinstance(saved, DatasetDict) else saved
+        data = saved[_split(saved, row.split)] if isinstance(saved, DatasetDict) else saved
+        return rows_of(data, row.image, str(path), path)
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in FORMATS and p.is_file())
     if path.is_dir():
-        files = [file for file in files if split in file.stem or split in file.parent.name] or files
+        files = [file for file in files if row.split in file.stem or row.split in file.parent.name] or files
     if not files:
         raise FileNotFoundError(f"{path}: no {', '.join(FORMATS)} file in it")
-    return (row for file in files for row in _rows(file))
+    return (fields for file in files for fields in _rows(file, row.image))
 
 
-def _rows(file: Path) -> Iterable[Mapping[str, Any]]:
+def _rows(file: Path, image: str | None) -> Iterable[Mapping[str, Any]]:
     if file.suffix == ".jsonl":
-        return _json_lines(file)
+        return _json_lines(file, image)
     from datasets import load_dataset
     from datasets.exceptions import DatasetGenerationError
 
     try:
-        return list(load_dataset(FORMATS[file.suffix], data_files=str(file), split="train"))
+        data = load_dataset(FORMATS[file.suffix], data_files=str(file), split="train")
     except (DatasetGenerationError, ValueError) as fault:
         raise ValueError(f"{file}: cannot be read: {_first_line(fault.__cause__ or fault)}") from None
+    return rows_of(data, image, str(file), file.parent)
 
 
-def _json_lines(file: Path) -> Iterator[Mapping[str, Any]]:
+def _json_lines(file: Path, image: str | None = None) -> Iterator[Mapping[str, Any]]:
     """Rows of JSON lines, each as it is written: `datasets` would force one type on a field of several."""
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -144,6 +136,8 @@ def _json_lines(file: Path) -> Iterator[Mapping[str, Any]]:
                 raise ValueError(f"{file}, row {number}: not JSON in UTF-8: {_first_line(fault)}") from None
             if not isinstance(row, dict):
                 raise ValueError(f"{file}, row {number}: a JSON object is expected, not {type(row).__name__}")
+            if image and row.get(image):
+                row[image] = of_value(row[image], file.parent, f"{file}, row {number}, {image}")
             yield row
 
 
@@ -159,7 +153,8 @@ def _hub(row: Benchmark, where: str, revision: str | None) -> tuple[Iterable[Map
 
             paths = [hf_hub_download(where, name, repo_type="dataset", revision=at) for name in row.files]
             return (fields for path in paths for fields in _json_lines(Path(path))), at
-        return load_dataset(where, row.config, split=row.split, revision=at), at
+        data = load_dataset(where, row.config, split=row.split, revision=at)
+        return rows_of(data, row.image, where, Path()), at
     except Exception as fault:
         raise RuntimeError(
             f"{where} cannot be loaded ({type(fault).__name__}: {_first_line(fault)}); with no network, name a"

@@ -33,10 +33,20 @@ class Prompt:
     system: str | None = None
     stop: tuple[str, ...] = ()
 
-    def render(self, problem: Mapping[str, Any]) -> str | list[dict[str, str]]:
-        """The text, or the messages of a chat."""
+    def render(self, problem: Mapping[str, Any]) -> str | list[dict[str, Any]]:
+        """The text, or the messages of a chat; where the problem has a picture, it comes before the user's words.
+
+        ValueError where it has one and this is a text.
+        """
         text = self.text.replace("{format}", _code_format(problem)) if "{format}" in self.text else self.text
         words = text.replace("{question}", str(problem["question"]))
+        if problem.get("image") is not None:
+            if not self.chat:
+                chats = ", ".join(prompt.name for prompt in _PROMPTS if prompt.chat)
+                raise ValueError(f"prompt {self.name}: a text, which has no place for a picture; choose of {chats}")
+            user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": words}]}
+            told = [{"role": "system", "content": [{"type": "text", "text": self.system}]}] if self.system else []
+            return [*told, user]
         if not self.chat:
             return words
         system = [{"role": "system", "content": self.system}] if self.system else []

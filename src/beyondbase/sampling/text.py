@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from .backends import Shown
+from .pictures import Picture
 
 BYTES = 1 << 20  # read at both ends of a file of weights for its fingerprint
 
@@ -49,7 +53,7 @@ def revision_of(model: str, revision: str | None) -> str:
 
 
 class Text:
-    """A model's tokenizer: `encode` rendered prompts, `decode` completions, `stop` ids that end one.
+    """A model's tokenizer: `encode` rendered prompts, `show` those with a picture, `decode` completions, `stop` ids.
 
     Checkpoints of this book keep special tokens in their text, because one in the middle makes a completion wrong.
     """
@@ -58,16 +62,17 @@ class Text:
         from transformers import AutoConfig, AutoTokenizer
 
         self.model = model
-        options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust}
+        self.options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust}
         try:
-            config = AutoConfig.from_pretrained(model, **options)
-            self.tokenizer = AutoTokenizer.from_pretrained(model, **options)
+            config = AutoConfig.from_pretrained(model, **self.options)
+            self.tokenizer = AutoTokenizer.from_pretrained(model, **self.options)
         except (OSError, ValueError, KeyError) as fault:
             raise ValueError(
                 f"{model}: model or tokenizer cannot be loaded: {' '.join(str(fault).split())[:200]}"
             ) from None
         words = getattr(config, "text_config", config)
         self.context: int | None = getattr(words, "max_position_embeddings", None)
+        self.kind, self.sees = config.model_type, _sees(config)
         self.whole = (Path(model) / "vocabulary.json").is_file()
         self._ends = _end_ids(model, revision, words) | {self.tokenizer.eos_token_id} - {None}
 
@@ -80,17 +85,69 @@ class Text:
         """Ids of a text (with what the tokenizer puts before every text) or of a chat."""
         if isinstance(rendered, str):
             return tuple(self.tokenizer(rendered).input_ids)
-        if not self.tokenizer.chat_template:
+        template = self.tokenizer
+        if self.sees:  # templates of such models go through a message part by part
+            template = template if template.chat_template else self.processor
+            rendered = [{**said, "content": [{"type": "text", "text": said["content"]}]} for said in rendered]
+        if not template.chat_template:
             raise ValueError(
                 f"{self.model} has no chat template; choose another --prompt, for instance qwen-boxed or plain"
             )
-        text = self.tokenizer.apply_chat_template(rendered, add_generation_prompt=True, tokenize=False)
+        text = template.apply_chat_template(rendered, add_generation_prompt=True, tokenize=False)
         return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def look(self, place: str) -> None:
+        """ValueError where the model takes no pictures, although there are at `place`."""
+        if not self.sees:
+            raise ValueError(
+                f"{self.model}: a {self.kind} takes no pictures, and there are in {place}; choose a vision-language"
+                " model, or a benchmark of text"
+            )
+
+    def show(self, messages: list[dict[str, Any]], picture: Picture) -> tuple[tuple[int, ...], Shown]:
+        """Ids of a chat about a picture, the picture's own included, and what the engines are given.
+
+        ValueError for a model that sees nothing, a processor that cannot be had, or a picture that cannot be read.
+        """
+        self.look(picture.place)
+        if not self.processor.chat_template:
+            raise ValueError(f"{self.model} has no chat template, without which a picture has no place in the prompt")
+        text = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        made = self.processor(text=[text], images=[[picture.open()]], add_special_tokens=False)
+        short = self.tokenizer(text, add_special_tokens=False).input_ids
+        return tuple(map(int, made["input_ids"][0])), Shown(text, tuple(short), picture)
+
+    @functools.cached_property
+    def processor(self) -> Any:
+        """What turns a chat and pictures into a model's input."""
+        return processor_of(self.model, **self.options)
 
     def decode(self, ids: Sequence[int], stop: Sequence[int]) -> str:
         """Text of a completion without the stop token at its end."""
         kept = list(ids[:-1]) if len(ids) and ids[-1] in stop else list(ids)
         return self.tokenizer.decode(kept, skip_special_tokens=not self.whole)
+
+
+def processor_of(model: str, **options: Any) -> Any:
+    """The processor of a vision-language model; ValueError says what it lacks."""
+    from transformers import AutoProcessor
+
+    try:
+        return AutoProcessor.from_pretrained(model, **options)
+    except ImportError as fault:
+        why = " ".join(str(fault).split())[:200]
+        raise ValueError(f"{model}: its processor needs more: pip install 'beyondbase[vision]' ({why})") from None
+    except (OSError, ValueError, KeyError) as fault:
+        raise ValueError(f"{model}: its processor cannot be loaded: {' '.join(str(fault).split())[:200]}") from None
+
+
+def _sees(config: Any) -> bool:
+    """Whether a configuration is of a model that takes pictures beside text."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+    remote = getattr(config, "auto_map", None) or {}
+    known = getattr(config, "model_type", None) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    return known or hasattr(config, "vision_config") or "AutoModelForImageTextToText" in remote
 
 
 def _end_ids(model: str, revision: str | None, config: Any) -> set[int]:

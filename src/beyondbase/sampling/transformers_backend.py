@@ -8,16 +8,23 @@ a token by the inverse of the cumulative distribution: the next token is set bef
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 import transformers
 from torch import Tensor
-from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+)
 
 from .backends import Backend, Completion, Engine, Job
 from .blocks import Key
+from .text import processor_of
 
 AHEAD = 64  # uniform numbers drawn at a time
 
@@ -64,7 +71,9 @@ def inverse_cdf(scores: Tensor, uniforms: Tensor, temperature: float, top_p: flo
 
 
 class TransformersBackend(Backend):
-    """A causal language model by `AutoModelForCausalLM`; jobs are drawn in batches, in the order in which they come.
+    """A model by `AutoModelForCausalLM`, or `AutoModelForImageTextToText` where prompts have pictures, in batches.
+
+    Jobs are drawn in the order in which they come, those with pictures apart from those without.
 
     One block at a time is open, so that its batches are the same whenever it is filled: on one machine and with the
     same versions a store that was stopped ends up equal to one that was not.
@@ -76,10 +85,15 @@ class TransformersBackend(Backend):
         self.engine, self.queue = engine, deque()
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = engine.dtype if engine.dtype != "auto" or self.device == "cuda" else "float32"
-        model = AutoModelForCausalLM.from_pretrained(
+        kind = AutoModelForImageTextToText if engine.pictures else AutoModelForCausalLM
+        model = kind.from_pretrained(
             engine.model, revision=engine.revision, dtype=dtype, trust_remote_code=engine.trust, **engine.options
         )
         self.model = model.to(self.device).eval()
+        if engine.pictures:
+            self.processor = processor_of(engine.model, revision=engine.revision, trust_remote_code=engine.trust)
+            if self.processor.tokenizer.pad_token is None:
+                self.processor.tokenizer.pad_token = self.processor.tokenizer.eos_token
         # The checkpoint's own sampling settings (Qwen's have a repetition penalty) must not add themselves to ours.
         self.model.generation_config = GenerationConfig(pad_token_id=0, eos_token_id=list(engine.stop) or None)
         self.versions = {"transformers": transformers.__version__, "torch": torch.__version__, "device": self.device,
@@ -98,17 +112,29 @@ class TransformersBackend(Backend):
 
     def draw(self, jobs: Sequence[Job]) -> list[Completion]:
         """Completions of one batch; prompts of different length are padded on the left."""
-        longest, most = max(len(job.ids) for job in jobs), max(job.max_tokens for job in jobs)
-        ids = torch.zeros(len(jobs), longest, dtype=torch.long)
-        seen = torch.zeros_like(ids)
-        for row, job in enumerate(jobs):
-            ids[row, longest - len(job.ids) :] = torch.tensor(job.ids)
-            seen[row, longest - len(job.ids) :] = 1
+        found: dict[int, Completion] = {}
+        for pictures in (False, True):
+            rows = [row for row, job in enumerate(jobs) if (job.shown is not None) == pictures]
+            if rows:
+                mine = [jobs[row] for row in rows]
+                found.update(zip(rows, self._draw(mine, self._shown(mine) if pictures else _padded(mine)), strict=True))
+        return [found[row] for row in range(len(jobs))]
+
+    def _shown(self, jobs: Sequence[Job]) -> Mapping[str, Tensor]:
+        """What the model takes of prompts with pictures, by its own processor."""
+        shown = [job.shown for job in jobs]
+        return self.processor(
+            text=[one.text for one in shown], images=[[one.picture.open()] for one in shown], padding=True,
+            padding_side="left", add_special_tokens=False, return_tensors="pt",
+        ).to(self.device, self.model.dtype)  # fmt: skip
+
+    def _draw(self, jobs: Sequence[Job], inputs: Mapping[str, Tensor]) -> list[Completion]:
+        longest, most = inputs["input_ids"].shape[1], max(job.max_tokens for job in jobs)
         draw = Draw([job.seed for job in jobs], longest, self.engine.temperature, self.engine.top_p)
         with torch.inference_mode():
             made = self.model.generate(
-                ids.to(self.device), attention_mask=seen.to(self.device), do_sample=False, max_new_tokens=most,
-                logits_processor=LogitsProcessorList([draw]),
+                **{name: tensor.to(self.device) for name, tensor in inputs.items()}, do_sample=False,
+                max_new_tokens=most, logits_processor=LogitsProcessorList([draw]),
             )  # fmt: skip
         logprobs = torch.stack(draw.logprobs, 1).double().cpu()
         rows = zip(made[:, longest:].tolist(), logprobs, jobs, strict=True)
@@ -118,3 +144,14 @@ class TransformersBackend(Backend):
         end = next((place for place, token in enumerate(ids[:most]) if token in self.engine.stop), None)
         kept, finish = (ids[:most], "length") if end is None else (ids[: end + 1], "stop")
         return Completion(kept, finish, float(logprobs[: len(kept)].sum()))
+
+
+def _padded(jobs: Sequence[Job]) -> dict[str, Tensor]:
+    """Ids and attention mask, (B, longest), of prompts that are text."""
+    longest = max(len(job.ids) for job in jobs)
+    ids = torch.zeros(len(jobs), longest, dtype=torch.long)
+    seen = torch.zeros_like(ids)
+    for row, job in enumerate(jobs):
+        ids[row, longest - len(job.ids) :] = torch.tensor(job.ids)
+        seen[row, longest - len(job.ids) :] = 1
+    return {"input_ids": ids, "attention_mask": seen}

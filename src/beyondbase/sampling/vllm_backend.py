@@ -43,7 +43,8 @@ class VllmBackend(Backend):
         self.logs = Path(tempfile.mkdtemp(prefix="beyondbase-vllm-"))
         job = {"model": engine.model, "revision": engine.revision, "dtype": dtype, "max_model_len": engine.context,
                "tensor_parallel": engine.tensor_parallel, "trust": engine.trust, "temperature": engine.temperature,
-               "top_p": engine.top_p, "stop": list(engine.stop), "options": options}  # fmt: skip
+               "top_p": engine.top_p, "stop": list(engine.stop), "options": options,
+               "pictures": engine.pictures}  # fmt: skip
         try:
             for part in range(engine.data_parallel):
                 where = _devices(engine, part) if gpu else _cpu(folder)
@@ -70,7 +71,7 @@ class VllmBackend(Backend):
             add = []
             for job in new:
                 open_[self.number] = job
-                add.append({"number": self.number, "ids": job.ids, "seed": job.seed, "max_tokens": job.max_tokens})
+                add.append({"number": self.number, "seed": job.seed, "max_tokens": job.max_tokens, **self._prompt(job)})
                 self.number += 1
             new.clear()
             self._tell(worker, "step", {"add": add, "seconds": SECONDS})
@@ -80,7 +81,18 @@ class VllmBackend(Backend):
                 found.append((open_.pop(number).key, Completion(*made)))
         return found
 
+    def _prompt(self, job: Job) -> dict[str, Any]:
+        """Ids, and where there is a picture its file: vLLM puts the picture in the place of the one placeholder."""
+        if job.shown is None:
+            return {"ids": job.ids, "picture": None}
+        file = self.logs / f"{job.shown.picture.digest}.picture"
+        if not file.exists():
+            file.write_bytes(job.shown.picture.read())
+        return {"ids": job.shown.ids, "picture": str(file)}
+
     def close(self) -> None:
+        for file in self.logs.glob("*.picture"):
+            file.unlink()
         for worker in self.workers:
             worker.close()
 

@@ -3,18 +3,24 @@ environment that has none of them."""
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
 import vllm
 from vllm.sampling_params import RequestOutputKind
 
+from .pictures import opened
+
+picture = functools.lru_cache(maxsize=64)(opened)  # many samples of a problem follow each other
+
 
 class Engine:
     """An `LLM` that is fed while it runs: `step` adds requests, computes for a while, returns what is done.
 
-    Token ids in and out; one request a sample, each with its own seed. The prompt is computed once for its samples
-    (prefix caching). The checkpoint's own sampling settings stay out (`generation_config="vllm"`).
+    Token ids, and files of pictures, in, token ids out; one request a sample, each with its own seed. The prompt is
+    computed once for its samples (prefix caching). The checkpoint's own sampling settings stay out
+    (`generation_config="vllm"`).
     """
 
     def __init__(self, job: dict[str, Any]) -> None:
@@ -27,8 +33,10 @@ class Engine:
             tensor_parallel_size=job["tensor_parallel"],
             trust_remote_code=job["trust"],
             logprobs_mode="raw_logprobs",  # what the store says that they are: before temperature and top-p
-            **{"skip_tokenizer_init": True, "generation_config": "vllm", "disable_log_stats": True, "seed": 0,
-               **job["options"]},
+            **({"limit_mm_per_prompt": {"image": 1}} if job["pictures"] else {}),
+            # With pictures the model's processor makes the prompt, and it needs the tokenizer.
+            **{"skip_tokenizer_init": not job["pictures"], "generation_config": "vllm", "disable_log_stats": True,
+               "seed": 0, **job["options"]},
         )  # fmt: skip
         self.engine = self.model.llm_engine
         self.common = {"temperature": job["temperature"], "top_p": job["top_p"], "stop_token_ids": job["stop"]}
@@ -45,7 +53,10 @@ class Engine:
                 seed=request["seed"], max_tokens=request["max_tokens"], detokenize=False,
                 output_kind=RequestOutputKind.FINAL_ONLY, logprobs=0, **self.common,
             )  # fmt: skip
-            self.engine.add_request(str(request["number"]), {"prompt_token_ids": request["ids"]}, params)
+            prompt: dict[str, Any] = {"prompt_token_ids": request["ids"]}
+            if request["picture"]:
+                prompt["multi_modal_data"] = {"image": picture(request["picture"])}
+            self.engine.add_request(str(request["number"]), prompt, params)
         done, until = [], time.monotonic() + job["seconds"]
         while self.engine.has_unfinished_requests() and time.monotonic() < until:
             for output in self.engine.step():
