@@ -27,6 +27,25 @@ class Source(Step):
             file.write(data[half:])
 
 
+class Held(Step):
+    """Made in two halves, with a wait between them for a file that the test makes."""
+
+    modules: ClassVar = ("beyondbase.tasks.seeds",)
+    value: int
+    gate: str
+
+    def label(self) -> list:
+        return [self.value]
+
+    def make(self, folder: Path) -> None:
+        with (folder / "data.txt").open("w") as file:
+            file.write(f"{self.value}" * 500)
+            file.flush()
+            while not Path(self.gate).exists():
+                time.sleep(0.05)
+            file.write(f"{self.value}" * 500)
+
+
 class Sum(Step):
     modules: ClassVar = ("beyondbase.cache.sealed",)
     left: Source

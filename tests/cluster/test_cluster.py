@@ -7,10 +7,11 @@ import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from steps_for_tests import Broken, Source, Sum
+from steps_for_tests import Broken, Held, Source, Sum
 
 from beyondbase.cache import cluster, gather
 
@@ -42,6 +43,11 @@ def worker(job: str) -> int:
     raise AssertionError(f"job {job} has no process")
 
 
+def end(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
 def test_steps_become_jobs_in_order_and_equal_those_made_here(runs, slurm, monkeypatch, tmp_path, capsys) -> None:
     parts = [Source(value=value) for value in (1, 2)]
     both = Sum(left=parts[0], right=parts[1])
@@ -62,22 +68,27 @@ def test_steps_become_jobs_in_order_and_equal_those_made_here(runs, slurm, monke
     assert here == there
 
 
-def test_jobs_killed_in_the_middle_are_completed(runs, slurm, caplog) -> None:
+def test_jobs_killed_in_the_middle_are_completed(runs, slurm, caplog, tmp_path) -> None:
     """One cancelled, one whose process dies, one that Slurm itself puts back into the queue."""
-    steps = [Source(value=value, seconds_to_make=6.0) for value in (7, 8, 9)]
+    gate = tmp_path / "gate"
+    steps = [Held(value=value, gate=str(gate)) for value in (7, 8, 9)]
     with ThreadPoolExecutor(1) as thread:
         gathering = thread.submit(gather, steps)
         until(lambda: len(list(runs.glob("cache/*/*/.files-*/data.txt"))) == 3)
         begun = [path.parent for path in runs.glob("cache/*/*/.files-*/data.txt")]
         first, second, third = jobs()
-        os.kill(worker(second), signal.SIGKILL)
+        workers = {job: worker(job) for job in (first, second, third)}
+        os.kill(workers[second], signal.SIGKILL)
         subprocess.run(["scontrol", "requeue", third], check=True)
         subprocess.run(["scancel", first], check=True)
+        for job in (first, third):  # submitit takes no notice of SIGTERM, and slurmd kills five seconds later
+            end(workers[job])
         until(lambda: third in jobs("PENDING"))  # Slurm would wait for two minutes
         subprocess.run(["scontrol", "update", f"JobId={third}", "StartTime=now"], check=True)
+        gate.touch()  # none could end before
         gathering.result(timeout=60)
     assert all(folder.exists() for folder in begun), "half-made folders show that the jobs were in the middle"
-    assert [len((step.files() / "data.txt").read_text()) for step in steps] == [7000, 7000, 7000]
+    assert [(step.files() / "data.txt").read_text() for step in steps] == [f"{value}" * 1000 for value in (7, 8, 9)]
     told = "".join(record.getMessage() for record in caplog.records)
     assert [f"job {job} " in told for job in (first, second, third)] == [True, True, False]
 

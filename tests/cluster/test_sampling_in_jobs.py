@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
 import signal
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from test_cluster import until
+from test_cluster import jobs, until
 
 from beyondbase import cli
 from beyondbase.policy.checkpoint import save
 from beyondbase.policy.model import Policy
 from beyondbase.policy.sizes import Size
-from beyondbase.sampling import cluster
+from beyondbase.sampling import cluster, command, run
+from beyondbase.sampling.blocks import blocks
+from beyondbase.sampling.options import add_options
 from beyondbase.sampling.store import Store
 from beyondbase.tasks.countdown import Countdown
 
-OPTIONS = ["--benchmark", "countdown", "--limit", "32", "--max-tokens", "18", "--backend", "transformers", "--n", "64",
-           "--name", "tiny"]  # fmt: skip
+OPTIONS = ["--benchmark", "countdown", "--limit", "20", "--max-tokens", "18", "--backend", "transformers", "--n", "40",
+           "--batch", "128", "--name", "tiny"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +49,14 @@ def test_jobs_fill_one_store_although_one_is_killed(runs, slurm, checkpoint, tmp
     here, there = tmp_path / "here", tmp_path / "there"
     model = ["sample", "--model", str(checkpoint), *OPTIONS]
 
+    def filled_here() -> run.Report:
+        """The same without a cluster, while the jobs are starting."""
+        until(lambda: jobs(), 60.0)
+        parser = argparse.ArgumentParser()
+        add_options(parser)
+        with command.prepared(parser.parse_args([*model[1:], "--out", str(here)])) as plan:
+            return command.fill(plan)
+
     def kill_one() -> None:
         until(lambda: list(there.glob("claims/p*.json")), 60.0)
         owner = json.loads(next(there.glob("claims/p*.json")).read_text())["pid"]
@@ -52,18 +65,51 @@ def test_jobs_fill_one_store_although_one_is_killed(runs, slurm, checkpoint, tmp
 
     killed = threading.Event()
     threading.Thread(target=kill_one, daemon=True).start()
+    thread = ThreadPoolExecutor(1)
+    local = thread.submit(filled_here)
+    thread.shutdown(wait=False)
     assert cli.main([*model, "--out", str(there), "--cluster", "slurm", "--slurm", "time=10", "--jobs", "2"]) == 0
     told = capsys.readouterr().out
     assert killed.is_set()
-    monkeypatch.delenv("BEYONDBASE_CLUSTER")
-    assert cli.main([*model, "--out", str(here)]) == 0
-    assert drawn(told) == drawn(capsys.readouterr().out) and drawn(told)[0] == 32 * 64
+    report = local.result(timeout=120)
+    assert drawn(told) == (report.drawn, report.tokens, report.graded) and report.drawn == 20 * 40
     assert told.splitlines()[-1] == f"beyondbase audit {there} OTHER_STORE"
     rows = [{(row["problem_id"], row["sample"]): row for row in Store.open(folder).rows()} for folder in (here, there)]
-    assert len(rows[0]) == sum(1 for _ in Store.open(there).rows()) == 32 * 64
+    assert len(rows[0]) == sum(1 for _ in Store.open(there).rows()) == 20 * 40
+    until(lambda: not jobs("RUNNING,PENDING"), 30.0)  # a job that nothing was left for is called off
     logprobs = [[row.pop("logprob") for _, row in sorted(side.items())] for side in rows]
     assert rows[0] == rows[1]
     assert logprobs[0] == pytest.approx(logprobs[1], abs=1e-4)  # rounding depends on who shares a batch
+
+
+def test_a_store_is_full_when_every_wanted_sample_is_there_and_graded(tmp_path, monkeypatch) -> None:
+    """A job that waits for a free machine is not waited for then: seen at two looks in a row."""
+    store = Store.make(tmp_path / "store", {"model": "m"}, {})
+    todo = list(blocks(["a", "b"], 40))
+    rows = {block.name: [{"problem_id": problem, "sample": sample, "tokens": 1, "grader": "g"}
+                         for problem, sample in block.keys] for block in todo}  # fmt: skip
+    tally = cluster.Tally(store)
+    full = cluster._Full(SimpleNamespace(store=store, todo=todo, grade=object()), tally)
+
+    def looks() -> list[bool]:
+        tally.look()
+        return [full(), full()]
+
+    first, second = todo
+    assert looks() == [False, False]
+    store.write(first.name, rows[first.name])
+    assert looks() == [False, False]
+    store.write(second.name, [{**row, "grader": None} for row in rows[second.name]])
+    assert looks() == [False, False], "all are there, some have no grade"
+    foreign = [{**row, "sample": row["sample"] + 40} for row in rows[second.name]]
+    Path(store.path(second.name)).unlink()
+    store.write(second.name, foreign)
+    assert looks() == [False, False], "as many as are wanted, but of others"
+    store.write(second.name, rows[second.name])
+    assert looks() == [False, True]
+    never = Future()
+    monkeypatch.setattr(cluster, "LOOKS", 0.01)
+    assert cluster._watch([never], tally, lambda *_: None, lambda: True) is False
 
 
 @pytest.mark.parametrize(

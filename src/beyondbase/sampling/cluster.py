@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ def main(options: argparse.Namespace) -> int:
     """Check all that can be checked here, begin the store, submit, wait, and say what came of it.
 
     A job that is killed or runs out of time is submitted again as long as samples are missing; they are counted in the
-    store itself, so that none is missed or counted twice, whatever happened to the jobs.
+    store itself, so that none is missed or counted twice, whatever happened to the jobs. Jobs that wait in the queue
+    when nothing is missing any more are called off.
     """
     if checked(options) != (1, 1):
         raise ValueError(
@@ -69,6 +70,12 @@ class Tally:
             (0, 0, 0), *(counted for _, counted in self._seen.values()), strict=True
         ))  # fmt: skip
 
+    def blocks(self, names: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+        """Name, rows and grades of each of these blocks, as last seen."""
+        for name in names:
+            rows, _, graded = self._seen[name][1] if name in self._seen else (0, 0, 0)
+            yield name, rows, graded
+
 
 def _counts(path: Path) -> tuple[int, int, int]:
     table = pq.ParquetFile(path).read(["tokens", "grader"], use_threads=False)
@@ -93,7 +100,8 @@ def _rounds(
         with cluster.SlurmPool(chosen, f"sample-{plan.store.settings['model']}"[:60].replace("/", "-")) as pool:
             count = min(options.jobs, len(lacking))
             jobs = [pool.submit(_fill, options, name=f"sampling job {i + 1} of {count}") for i in range(count)]
-            _watch(jobs, tally, tell)
+            if not _watch(jobs, tally, tell, _Full(plan, tally)):
+                pool.shutdown(cancel_futures=True)
         lacking = _lacking(plan)
         idle = 0 if (tally.rows, tally.graded) != had else idle + 1
         if lacking and idle >= IDLE:
@@ -105,8 +113,31 @@ def _rounds(
     return tally
 
 
-def _watch(jobs: list[Future], tally: Tally, tell: Callable[[int, int], None]) -> None:
-    """Tell of what comes into the store until all jobs have ended; raise what a job raised, its time's end aside."""
+class _Full:
+    """Whether a store has lacked nothing for two looks, so that no job can add to it."""
+
+    def __init__(self, plan: command.Plan, tally: Tally) -> None:
+        self.plan, self.tally, self.wanted = plan, tally, {block.name: len(block.keys) for block in plan.todo}
+        self.known: tuple[tuple[int, int], bool] | None = None
+
+    def __call__(self) -> bool:
+        """Shards are read whole only where their numbers of rows allow it, and once for the same numbers."""
+        now = (self.tally.rows, self.tally.graded)
+        if self.known is None or self.known[0] != now:
+            at_least = all(
+                rows >= self.wanted[name] and (graded >= self.wanted[name] or self.plan.grade is None)
+                for name, rows, graded in self.tally.blocks(self.wanted)
+            )
+            self.known = now, at_least and not _lacking(self.plan)
+            return False
+        return self.known[1]
+
+
+def _watch(jobs: list[Future], tally: Tally, tell: Callable[[int, int], None], full: Callable[[], bool]) -> bool:
+    """Tell of what comes into the store until all jobs have ended (True), or the store is full (False).
+
+    Raises what a job raised, its time's end aside.
+    """
     waiting = set(jobs)
     while waiting:
         ended, waiting = wait(waiting, timeout=LOOKS, return_when=FIRST_COMPLETED)
@@ -116,6 +147,9 @@ def _watch(jobs: list[Future], tally: Tally, tell: Callable[[int, int], None]) -
         for job in ended:
             if not isinstance(fault := job.exception(), cluster.OutOfTime | None):
                 raise fault
+        if waiting and full():
+            return False
+    return True
 
 
 def _fill(options: argparse.Namespace) -> None:
