@@ -12,9 +12,9 @@ import pytest
 
 from beyondbase import audit
 from beyondbase.audit.analysis import histogram, ks_up_to, pair
-from beyondbase.audit.verdict import _sampling, answer, decide, forecast
+from beyondbase.audit.verdict import _sampling, answer, crossing_words, decide, forecast, signed
 from beyondbase.audit.wins import wins_by_k
-from beyondbase.measure import paired_interval, pass_at_k
+from beyondbase.measure import Crossing, paired_interval, pass_at_k
 from beyondbase.measure.counts import wins_and_ties
 
 
@@ -82,6 +82,23 @@ def test_the_verdict_follows_from_both_answers(one: float, reach: float, word: s
     found = decide(spread(one), spread(reach), 64)
     assert found.word == word and found.sentence.lower().startswith(word)
     assert decide(spread(one), spread(one), 1).word == "undecided"
+
+
+def test_an_undecided_verdict_says_why() -> None:
+    """An interval that is narrow but rests on few problems is not called wide."""
+    few, wide, many = spread(-0.02, 100), spread(0.01), spread(-0.1)
+    assert few.low < 0 and 0 < few.high < 0.02
+    assert "Undecided: the interval is too wide at k = 1 (" in decide(wide, many, 8).sentence
+    said = decide(few, few, 8).sentence
+    assert "Undecided: 100 problems are too few to rule an effect out at k = 1 and k = 8, 150 would do (" in said
+    assert signed(-0.0004) == "+0.0" and signed(-0.0006) == "-0.1" and signed(0.165) == "+16.5"
+
+
+def test_words_of_a_crossing() -> None:
+    anywhere = Crossing(None, None, None, "below", True, 0.95)
+    assert crossing_words(anywhere) == "no crossing (below); one at any k would be compatible with the samples"
+    for found in (Crossing(8.0, 4.0, None, "crossing", True, 0.95), Crossing(None, None, None, "above", False, 0.95)):
+        assert crossing_words(found) == str(found)
 
 
 def test_a_forecast_knows_the_samples_part_of_the_noise() -> None:

@@ -89,7 +89,7 @@ def test_a_store_is_full_when_every_wanted_sample_is_there_and_graded(tmp_path, 
     rows = {block.name: [{"problem_id": problem, "sample": sample, "tokens": 1, "grader": "g"}
                          for problem, sample in block.keys] for block in todo}  # fmt: skip
     tally = cluster.Tally(store)
-    full = cluster._Full(SimpleNamespace(store=store, todo=todo, grade=object()), tally)
+    full = cluster._Full(SimpleNamespace(store=store, todo=todo, grade=object(), by=None), tally)
 
     def looks() -> list[bool]:
         tally.look()

@@ -83,6 +83,7 @@ def test_shards_of_several_machines_fill_one_store(here, checkpoint):
         (["--shard", "3/2"], "--shard 3/2: must be I/OF"),
         (["--prompt", "qwen"], "no prompt 'qwen'; there are plain, qwen-boxed"),
         (["--prompt", "chat"], "has no chat template"),
+        (["--prompt", "qwen-boxed"], "its tokenizer cannot write the prompt '<|im_start|>system"),
         (["--grader", "taste"], "grader 'taste': must be one of"),
         (["--benchmark", "gsm9k"], "no benchmark 'gsm9k'; there are gsm8k, math500"),
         (["--benchmark", "absent.jsonl"], "absent.jsonl: no such benchmark file"),
@@ -130,6 +131,19 @@ def test_problems_without_answers_are_refused_unless_nothing_is_graded(here, che
     assert not (here / "a").exists()
     assert sample(checkpoint, *options, "--no-grade") == 0
     assert Store.open(here / "a").settings["benchmark"] == "mine.jsonl"
+
+
+def test_grades_of_two_graders_are_never_mixed(here, checkpoint, capsys):
+    (here / "mine.jsonl").write_text('{"id": "a", "question": "1 2 -> 3 :", "answer": "3"}\n')
+    options = ["--benchmark", "mine.jsonl", "--prompt", "plain", "--out", "a"]
+    assert sample(checkpoint, *options, "--n", "4") == 0
+    assert sample(checkpoint, *options, "--n", "8", "--grader", "number") == 2
+    assert "a: 4 sample(s) were graded by math, now it is number; take --grader math, or" in capsys.readouterr().err
+    assert len(list(Store.open(here / "a").rows())) == 4
+    assert sample(checkpoint, *options, "--n", "8", "--grader", "number", "--regrade") == 0
+    assert "4 samples drawn" in (told := capsys.readouterr().out) and "8 graded" in told
+    assert Store.open(here / "a").graders() == {"number": 8}
+    assert sample(checkpoint, *options, "--n", "8", "--grader", "number", "--regrade", "--no-grade") == 2
 
 
 def test_a_store_of_vllm_can_be_graded_without_it(here, checkpoint, capsys, monkeypatch):

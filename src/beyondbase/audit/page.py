@@ -15,7 +15,7 @@ import pandas as pd
 
 from .analysis import BINS, Audit, Comparison
 from .report import CELLS, RULE, as_json, write
-from .verdict import points
+from .verdict import crossing_words, points, signed
 
 MOST_CURVES = 6  # base, RL and four more have styles of their own
 FALLBACK_WIDTH = 660
@@ -94,12 +94,12 @@ def _section(audit: Audit, found: Comparison, version: str) -> str:
     rows = []
     for at, k in enumerate(gap.k):
         if (k & (k - 1)) == 0 or at == len(gap.k) - 1:
-            ends = f"{100 * gap.value[at]:+.1f} [{100 * gap.low[at]:+.1f}, {100 * gap.high[at]:+.1f}]"
+            ends = f"{signed(gap.value[at])} [{signed(gap.low[at])}, {signed(gap.high[at])}]"
             won = found.wins[at]
             rows.append((f"{k}", ends, f"{won.second}", f"{won.ties}", f"{won.first}"))
     parts.append(_table(("k", "RL − base, points", "RL larger", "tie", "base larger"), rows))
     k, delta = found.delta_se
-    crossing = f"Crossing: {found.crossing}. " if found.crossing else ""
+    crossing = f"Crossing: {crossing_words(found.crossing)}. " if found.crossing else ""
     words = f"{crossing}Delta_SE, pass@{k} of the base minus pass@1 of RL: {points(delta)} (lower is better)."
     parts.append(f"<p>{escape(words)}</p><h3>Who solves what, within all samples</h3>")
     for cell, ids in found.coverage.items():

@@ -99,7 +99,7 @@ def _table(audit: Audit, found: Comparison) -> list[str]:
     head = ("k", "base", "RL", "RL - base, points", "RL larger", "tie", "base larger")
     rows = [head]
     for at in shown:
-        ends = f"{100 * gap.value[at]:+.1f} [{100 * gap.low[at]:+.1f}, {100 * gap.high[at]:+.1f}]"
+        ends = f"{rules.signed(gap.value[at])} [{rules.signed(gap.low[at])}, {rules.signed(gap.high[at])}]"
         values = (f"{100 * curve.value[np.searchsorted(curve.k, gap.k[at])]:.1f} %" for curve in (first, second))
         won = found.wins[at]
         rows.append((str(gap.k[at]), *values, ends, str(won.second), str(won.ties), str(won.first)))
@@ -117,7 +117,7 @@ def _words(found: Comparison) -> list[str]:
         few = "" if cell in ("both", "neither") or not ids else f": {', '.join(ids[:LISTED])}"
         more = f" and {len(ids) - LISTED} more" if few and len(ids) > LISTED else ""
         lines.append(f"  {CELLS[cell]:<9} {len(ids):>5}{few}{more}")
-    lines.append(f"crossing  {found.crossing if found.crossing else 'one k only'}")
+    lines.append(f"crossing  {rules.crossing_words(found.crossing) if found.crossing else 'one k only'}")
     words = f"pass@{k} of the base minus pass@1 of RL, lower is better"
     lines.append(f"Delta_SE  {rules.points(delta)} ({words})")
     lines.append(f"verdict   {found.verdict.sentence}")

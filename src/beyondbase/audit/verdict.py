@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ..measure import Interval
+from ..measure import Crossing, Interval
 from ..measure.agreement import estimator_variance
 from ..measure.verdicts import RULE_OF_THREE
 
@@ -59,10 +59,10 @@ def decide(one: Interval, reach: Interval, k: int, margin: float = MARGIN) -> Ve
     wider = answer(reach.low, reach.high, reach.problems, margin) if k > 1 else "open"
     word = {("yes", "no"): "sharpened", ("yes", "yes"): "both", ("no", "yes"): "expanded", ("open", "yes"): "expanded"}
     found = word.get((sharper, wider), "undecided")
-    return Verdict(found, sharper, wider, k, margin, _sentence(found, sharper, wider, one, reach, k))
+    return Verdict(found, sharper, wider, k, margin, _sentence(found, sharper, wider, one, reach, k, margin))
 
 
-def _sentence(word: str, sharper: str, wider: str, one: Interval, reach: Interval, k: int) -> str:
+def _sentence(word: str, sharper: str, wider: str, one: Interval, reach: Interval, k: int, margin: float) -> str:
     at_one = f"pass@1 {points(one)}"
     at_k = f"pass@{k} {points(reach)}"
     if k == 1:
@@ -75,14 +75,31 @@ def _sentence(word: str, sharper: str, wider: str, one: Interval, reach: Interva
     if word == "expanded":
         return f"Expanded: RL reaches more with {k} samples ({at_k}); one sample is not shown to be better ({at_one})."
     if "open" in (sharper, wider):
-        where = " and ".join(f"k = {at}" for at, state in ((1, sharper), (k, wider)) if state == "open")
-        return f"Undecided: the interval is too wide at {where} ({at_one}; {at_k})."
+        open_at = [(at, each) for at, state, each in ((1, sharper, one), (k, wider, reach)) if state == "open"]
+        wide = " and ".join(f"k = {at}" for at, each in open_at if each.high >= margin)
+        few = " and ".join(f"k = {at}" for at, each in open_at if each.high < margin)
+        why = [f"the interval is too wide at {wide}"] if wide else []
+        needed = int(np.ceil(RULE_OF_THREE / margin - 1e-9))
+        why += [f"{one.problems} problems are too few to rule an effect out at {few}, {needed} would do"] if few else []
+        return f"Undecided: {'; '.join(why)} ({at_one}; {at_k})."
     return f"Undecided: RL is better neither with one sample ({at_one}) nor with {k} ({at_k})."
 
 
 def points(interval: Interval) -> str:
     """ "+16.5 points [+14.0, +19.1]"."""
-    return f"{100 * interval.effect:+.1f} points [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
+    return f"{signed(interval.effect)} points [{signed(interval.low)}, {signed(interval.high)}]"
+
+
+def signed(share: float) -> str:
+    """A difference of shares in points with its sign, "+16.5"; what rounds to nothing is "+0.0"."""
+    return f"{round(100 * float(share), 1) + 0.0:+.1f}"
+
+
+def crossing_words(found: Crossing) -> str:
+    """The crossing and its confidence set, or that there is none and where one may be all the same."""
+    if found.k is None and found.possible and found.low is None and found.high is None:
+        return f"no crossing ({found.state}); one at any k would be compatible with the samples"
+    return str(found)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,19 @@ def sample(model: str | Path, benchmark: str, *, jobs: int = 1, **options: Any) 
     return Path(chosen.out)
 
 
-GROWING = {"n", "limit", "shard", "out", "grade", "grader", "batch", "tensor_parallel", "data_parallel", "engine"}
+GROWING = {
+    "n",
+    "limit",
+    "shard",
+    "out",
+    "grade",
+    "grader",
+    "regrade",
+    "batch",
+    "tensor_parallel",
+    "data_parallel",
+    "engine",
+}
 
 
 def _place(options: argparse.Namespace) -> Path:

@@ -37,6 +37,7 @@ def main(options: argparse.Namespace) -> int:
     options.backend = options.backend or ("vllm" if chosen["gpus"] else "transformers")
     with command.prepared(options) as plan:
         before, lacking = Tally(plan.store), _lacking(plan)
+        command.check_grader(plan)
         total, there = sum(len(block.keys) for block in plan.todo), before.rows
         command.say(f"{plan.store.folder}: {there} of {total} samples are there")
         with command.Bar(total, there) as bar:
@@ -85,7 +86,7 @@ def _counts(path: Path) -> tuple[int, int, int]:
 
 def _lacking(plan: command.Plan) -> list[str]:
     """Names of the blocks that lack samples, or grades where these are wanted."""
-    state = run.missing(plan.store, plan.todo, ungraded=plan.grade is not None)
+    state = run.missing(plan.store, plan.todo, ungraded=plan.grade is not None, by=plan.by)
     return [block.name for block, here, ungraded in state if here < len(block.keys) or ungraded]
 
 

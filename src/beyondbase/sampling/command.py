@@ -38,6 +38,12 @@ class Plan:
     context: int | None
     revision: str | None  # None for a local model
     grade: Grading | None
+    grader: str
+
+    @property
+    def by(self) -> str | None:
+        """The grader whose grades all samples are to have, where those of another are not kept."""
+        return self.grader if self.options.regrade else None
 
 
 def main(options: argparse.Namespace) -> int:
@@ -82,7 +88,7 @@ def prepared(options: argparse.Namespace) -> Iterator[Plan]:
         store = Store.make(folder, settings, _versions(options))
         todo = list(blocks(loaded.ids[: options.limit], options.n, shard))
         pinned = None if local else revision
-        yield Plan(options, store, todo, text, ids, shown, text.stop(prompt.stop), context, pinned, grade)
+        yield Plan(options, store, todo, text, ids, shown, text.stop(prompt.stop), context, pinned, grade, grader_name)
     finally:
         if grader:
             grader.close()
@@ -91,7 +97,8 @@ def prepared(options: argparse.Namespace) -> Iterator[Plan]:
 def fill(plan: Plan) -> run.Report:
     """Fill the store as far as others leave it to this call."""
     store, options, todo = plan.store, plan.options, plan.todo
-    state = list(run.missing(store, todo, ungraded=plan.grade is not None))
+    state = list(run.missing(store, todo, ungraded=plan.grade is not None, by=plan.by))
+    check_grader(plan)
     told = _notes(store, 0)
     total, there = sum(len(block.keys) for block in todo), sum(here for _, here, _ in state)
     lacking = [block for block, here, ungraded in state if here < len(block.keys) or ungraded]
@@ -108,13 +115,25 @@ def fill(plan: Plan) -> run.Report:
     source = run.Source(*_source(plan))
     try:
         with _ends_like_ctrl_c(), Bar(total, there) as bar:
-            report = run.fill(store, lacking, source, backend, plan.grade, bar.tell)
+            report = run.fill(store, lacking, source, backend, plan.grade, bar.tell, by=plan.by)
     finally:
         backend.close()
     _notes(store, told)
     if report.elsewhere:
         say(f"{len(report.elsewhere)} block(s) are being worked on by others, the first is {report.elsewhere[0]}")
     return report
+
+
+def check_grader(plan: Plan) -> None:
+    """ValueError where samples have grades of another grader: those of two mean different things."""
+    if plan.grade is None or plan.by is not None:
+        return
+    others = {name: count for name, count in plan.store.graders().items() if name not in (None, plan.grader)}
+    for name, count in others.items():
+        raise ValueError(
+            f"{plan.store.folder}: {count} sample(s) were graded by {name}, now it is {plan.grader}; take --grader"
+            f" {name}, or --regrade to have {plan.grader} grade all of them"
+        )
 
 
 def last_lines(plan: Plan, report: run.Report) -> None:

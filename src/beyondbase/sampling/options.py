@@ -31,6 +31,7 @@ def add_options(sample: argparse.ArgumentParser) -> None:
     add("--benchmark-revision", metavar="REVISION", help="commit, tag or branch of the benchmark")
     add("--grader", metavar="NAME", help="default: the benchmark's")
     add("--grade", action=argparse.BooleanOptionalAction, default=True, help="grade the samples (default), or not yet")
+    add("--regrade", action="store_true", help="also grade again what another grader graded")
     add("--seed", type=int, default=0, help="default: 0; every sample's own seed is derived from it")
     add("--limit", type=int, metavar="N", help="only the first N problems")
     add("--name", help="what the model is called in the store (default: the id, or the folder's name)")
@@ -49,6 +50,8 @@ def checked(options: argparse.Namespace) -> tuple[int, int]:
     for name in ("n", "max_tokens", "tensor_parallel", "data_parallel", "batch"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} {getattr(options, name)}: must be at least 1")
+    if options.regrade and not options.grade:
+        raise ValueError("--regrade: not with --no-grade")
     if options.limit is not None and options.limit < 1:
         raise ValueError(f"--limit {options.limit}: must be at least 1")
     if not 0 <= options.temperature < float("inf"):

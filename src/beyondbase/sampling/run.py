@@ -51,26 +51,35 @@ def fill(
     grade: Grading | None = None,
     tell: Callable[[int, int], None] = lambda samples, tokens: None,
     expiry: float | None = None,
+    by: str | None = None,
 ) -> Report:
     """Draw what is missing of the blocks and grade what has no grade; `tell` hears of samples and tokens as they come.
 
-    Blocks that somebody else is at are left to them. Killed at any moment, at most the finished samples of one block's
-    size are lost; on an exception (Ctrl-C too) none of those that are finished.
+    With `by`, what another grader graded is graded again. Blocks that somebody else is at are left to them. Killed at
+    any moment, at most the finished samples of one block's size are lost; on an exception (Ctrl-C too) none of those
+    that are finished.
     """
-    return _Filling(store, source, backend, grade, tell, expiry).run(todo)
+    return _Filling(store, source, backend, grade, tell, expiry, by).run(todo)
 
 
-def missing(store: Store, todo: Sequence[Block], *, ungraded: bool) -> Iterator[tuple[Block, int, int]]:
-    """Every block with the number of its samples that are there, and of those among them without a grade."""
+def missing(
+    store: Store, todo: Sequence[Block], *, ungraded: bool, by: str | None = None
+) -> Iterator[tuple[Block, int, int]]:
+    """Every block with the number of its samples that are there, and of those among them to be graded (see `fill`)."""
     names = set(store.names())
     for block in todo:
         rows = store.sound(block.name) if block.name in names else {}
         here = [rows[key] for key in block.keys if key in rows]
-        yield block, len(here), sum(row["grader"] is None for row in here) if ungraded else 0
+        yield block, len(here), sum(_lacks_grade(row, by) for row in here) if ungraded else 0
+
+
+def _lacks_grade(row: Row, by: str | None) -> bool:
+    return row["grader"] is None or (by is not None and row["grader"] != by)
 
 
 class _Filling:
-    def __init__(self, store, source, backend, grade, tell, expiry) -> None:
+    def __init__(self, store, source, backend, grade, tell, expiry, by) -> None:
+        self.by = by
         self.store, self.source, self.backend, self.grade, self.tell = store, source, backend, grade, tell
         self.claims = store.claims(**({} if expiry is None else {"expiry": expiry}))
         self.open: dict[str, _Open] = {}
@@ -101,7 +110,8 @@ class _Filling:
         there = self.store.sound(block.name)
         keys = block.keys
         lacking = [key for key in keys if key not in there]
-        ungraded = [there[key] for key in keys if key in there and there[key]["grader"] is None] if self.grade else []
+        here = [there[key] for key in keys if key in there]
+        ungraded = [row for row in here if _lacks_grade(row, self.by)] if self.grade else []
         self.report.there += len(keys) - len(lacking)
         self.open[block.name] = opened = _Open(block, set(lacking), ungraded=ungraded)
         if not lacking:

@@ -84,7 +84,7 @@ class Text:
     def encode(self, rendered: str | list[dict[str, str]]) -> tuple[int, ...]:
         """Ids of a text (with what the tokenizer puts before every text) or of a chat."""
         if isinstance(rendered, str):
-            return tuple(self.tokenizer(rendered).input_ids)
+            return self._ids(rendered)
         template = self.tokenizer
         if self.sees:  # templates of such models go through a message part by part
             template = template if template.chat_template else self.processor
@@ -94,7 +94,17 @@ class Text:
                 f"{self.model} has no chat template; choose another --prompt, for instance qwen-boxed or plain"
             )
         text = template.apply_chat_template(rendered, add_generation_prompt=True, tokenize=False)
-        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+        return self._ids(text, add_special_tokens=False)
+
+    def _ids(self, text: str, **options: Any) -> tuple[int, ...]:
+        """Ids of a text; ValueError where the tokenizer cannot write it, as those of small vocabularies cannot."""
+        try:
+            return tuple(self.tokenizer(text, **options).input_ids)
+        except Exception as fault:  # tokenizers' own faults have no other class
+            raise ValueError(
+                f"{self.model}: its tokenizer cannot write the prompt {text[:60]!r}: {' '.join(str(fault).split())};"
+                " choose another --prompt, for instance plain"
+            ) from None
 
     def look(self, place: str) -> None:
         """ValueError where the model takes no pictures, although there are at `place`."""
@@ -114,8 +124,8 @@ class Text:
             raise ValueError(f"{self.model} has no chat template, without which a picture has no place in the prompt")
         text = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         made = self.processor(text=[text], images=[[picture.open()]], add_special_tokens=False)
-        short = self.tokenizer(text, add_special_tokens=False).input_ids
-        return tuple(map(int, made["input_ids"][0])), Shown(text, tuple(short), picture)
+        short = self._ids(text, add_special_tokens=False)
+        return tuple(map(int, made["input_ids"][0])), Shown(text, short, picture)
 
     @functools.cached_property
     def processor(self) -> Any:
