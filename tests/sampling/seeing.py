@@ -1,4 +1,4 @@
-"""A tiny vision-language model with a processor, made here: LLaVA's architecture, random weights, words as tokens."""
+"""Tiny vision-language models with processors, made here: random weights, words as tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 WORDS = ("<pad>", "<eos>", "<unk>", "<image>", "USER:", "ASSISTANT:", "SYSTEM:", "How", "many", "?", "red", "one",
-         "two", "three", "\\boxed{1}", "\\boxed{2}", "\\boxed{3}", *map(str, range(10)))  # fmt: skip
+         "two", "three", "\\boxed{1}", "\\boxed{2}", "\\boxed{3}", *map(str, range(10)),
+         "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")  # fmt: skip
 TEMPLATE = (
     "{% for message in messages %}{{ message['role'] | upper }}: {% for part in message['content'] %}"
     "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }} {% endif %}{% endfor %}{% endfor %}"
@@ -17,29 +18,41 @@ TEMPLATE = (
 SIDE, PATCH = 32, 8  # pixels of a picture's side, and of a patch's: 16 patches
 
 
-def save(folder: Path, seed: int = 0) -> Path:
-    """The checkpoint with its tokenizer, its image processor and a chat template, in `folder`."""
+def tokenizer():
     from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>",
+        additional_special_tokens=[word for word in WORDS[3:] if word.startswith("<")],
+    )  # fmt: skip
+
+
+def text_config(kind: type):
+    return kind(
+        vocab_size=len(WORDS), hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=1,
+        num_key_value_heads=1, max_position_embeddings=64, eos_token_id=1, pad_token_id=0, bos_token_id=None,
+        initializer_range=0.5,
+    )  # fmt: skip
+
+
+def llava(folder: Path) -> Path:
+    """A LLaVA checkpoint with its tokenizer, its image processor and a chat template, in `folder`."""
     from transformers import (
         CLIPImageProcessorPil,
         CLIPVisionConfig,
         LlavaConfig,
         LlavaForConditionalGeneration,
         LlavaProcessor,
-        PreTrainedTokenizerFast,
         Qwen2Config,
     )
 
-    words = Tokenizer(models.WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="<unk>"))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>",
-        additional_special_tokens=["<image>"],
-    )  # fmt: skip
     size = {"height": SIDE, "width": SIDE}
     images = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=size)
     LlavaProcessor(
-        images, tokenizer, patch_size=PATCH, vision_feature_select_strategy="default", chat_template=TEMPLATE,
+        images, tokenizer(), patch_size=PATCH, vision_feature_select_strategy="default", chat_template=TEMPLATE,
         num_additional_image_tokens=1,
     ).save_pretrained(folder)  # fmt: skip
     config = LlavaConfig(
@@ -47,15 +60,36 @@ def save(folder: Path, seed: int = 0) -> Path:
             hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=SIDE,
             patch_size=PATCH, projection_dim=32,
         ),
-        text_config=Qwen2Config(
-            vocab_size=len(WORDS), hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=1,
-            num_key_value_heads=1, max_position_embeddings=64, eos_token_id=1, pad_token_id=0, bos_token_id=None,
-            initializer_range=0.5,
-        ),
+        text_config=text_config(Qwen2Config),
         image_token_index=WORDS.index("<image>"), vision_feature_layer=-1,
     )  # fmt: skip
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     LlavaForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def idefics3(folder: Path) -> Path:
+    """The same of the architecture of Idefics3 and SmolVLM, whose code in vLLM does without torchvision."""
+    from transformers import (
+        Idefics3Config,
+        Idefics3ForConditionalGeneration,
+        Idefics3ImageProcessorPil,
+        Idefics3Processor,
+        LlamaConfig,
+    )
+
+    side = {"longest_edge": SIDE}
+    images = Idefics3ImageProcessorPil(size=side, max_image_size=side, do_image_splitting=False)
+    made = Idefics3Processor(images, tokenizer(), image_seq_len=4, chat_template=TEMPLATE)
+    assert len(made.tokenizer) == len(WORDS)
+    made.save_pretrained(folder)
+    config = Idefics3Config(
+        vision_config={"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+                       "image_size": SIDE, "patch_size": PATCH},
+        text_config=text_config(LlamaConfig), scale_factor=2, image_token_id=WORDS.index("<image>"), pad_token_id=0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Idefics3ForConditionalGeneration(config).save_pretrained(folder)
     return folder
 
 

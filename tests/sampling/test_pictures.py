@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +30,12 @@ RED, BLUE = seeing.png(255), seeing.png(0)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    return seeing.save(tmp_path_factory.mktemp("models") / "seeing")
+    return seeing.llava(tmp_path_factory.mktemp("models") / "llava")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory) -> Path:
+    return seeing.idefics3(tmp_path_factory.mktemp("models") / "idefics3")
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def forced(model: Path, jobs: list[Job], found: dict) -> list[float]:
         if job.shown:
             made = processor(text=job.shown.text, images=job.shown.picture.open(), return_tensors="pt")
             assert tuple(made["input_ids"][0].tolist()) == job.ids
-            more = {"pixel_values": made["pixel_values"]}
+            more = {name: made[name] for name in made if name.startswith("pixel_")}
         ids = list(found[job.key].ids)
         with torch.inference_mode():
             logits = network(input_ids=torch.tensor([[*job.ids, *ids]]), **more).logits[0, len(job.ids) - 1 : -1]
@@ -76,33 +80,37 @@ def forced(model: Path, jobs: list[Job], found: dict) -> list[float]:
     return sums
 
 
-def test_transformers_is_given_each_problems_own_picture(model):
+@pytest.mark.parametrize("kind", ["model", "other"])
+def test_transformers_is_given_each_problems_own_picture(kind, request):
+    model = request.getfixturevalue(kind)
     jobs = jobs_of(model, [RED, BLUE], 6)
     found = drawn(start("transformers", engine_of(model)), jobs)
     assert [found[job.key].logprob for job in jobs] == pytest.approx(forced(model, jobs, found), abs=1e-4)
     red, blue, words = (job for job in jobs if job.key[1] == 0)
-    assert red.ids == blue.ids and len(red.ids) == len(red.shown.ids) + 15 and words.shown is None
+    assert (
+        red.ids == blue.ids
+        and len(red.ids) == len(red.shown.ids) + {"model": 15, "other": 6}[kind]
+        and words.shown is None
+    )
     swapped = [replace(blue, key=red.key, shown=blue.shown)]  # what the first would be worth with the other picture
     assert abs(forced(model, swapped, found)[0] - found[red.key].logprob) > 1e-3
 
 
 @pytest.mark.slow
 @pytest.mark.vllm
-def test_vllm_is_given_the_same(model):
+def test_vllm_is_given_the_same(other):
     """Drawn at another temperature and with top-p: the log-probabilities are the model's own all the same."""
     try:
-        python, _ = vllm_backend.interpreter()
+        vllm_backend.interpreter()
     except ValueError as absent:
         pytest.skip(f"{absent} (make test-vllm)")
-    if subprocess.run([python, "-c", "import torchvision"], capture_output=True).returncode:
-        pytest.skip("vLLM's LLaVA needs torchvision, which vLLM's environment here lacks")
-    jobs = jobs_of(model, [RED, BLUE], 6)
-    engine = start("vllm", engine_of(model))
+    jobs = jobs_of(other, [RED, BLUE], 6)
+    engine = start("vllm", engine_of(other))
     try:
         found = drawn(engine, jobs)
     finally:
         engine.close()
-    assert [found[job.key].logprob for job in jobs] == pytest.approx(forced(model, jobs, found), abs=1e-3)
+    assert [found[job.key].logprob for job in jobs] == pytest.approx(forced(other, jobs, found), abs=1e-3)
     assert all(len(found[job.key].ids) <= job.max_tokens for job in jobs)
 
 
