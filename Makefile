@@ -2,7 +2,7 @@
 # make test   run every test
 # make bench  time the engine beside other libraries on this machine (keep it idle meanwhile)
 # make test-vllm  the tests of sampling with vLLM, its CPU build installed first (0.9 GB to download, 3.1 GB on disk;
-#             then one to two minutes on two cores): what it draws against exact probabilities
+#             then two minutes on two cores): what it draws against exact probabilities
 # All set up .venv first (hash-locked, once). Nothing but Python 3.11-3.13, make and git is needed.
 PYTHON ?= python3
 PRESET ?= laptop
