@@ -240,6 +240,21 @@ def test_a_claim_of_another_machine_expires_and_a_living_one_does_not(tmp_path):
     assert not (tmp_path / "b.json").exists()
 
 
+def test_a_claim_that_appears_at_the_last_moment_is_not_taken_over(tmp_path, monkeypatch):
+    first, second = Claims(tmp_path), Claims(tmp_path)
+    write = Path.write_text
+
+    def late(path, text):
+        monkeypatch.setattr(Path, "write_text", write)
+        assert first.take("b")  # after the second looked, before it claims
+        return write(path, text)
+
+    monkeypatch.setattr(Path, "write_text", late)
+    assert not second.take("b") and first._mine(tmp_path / "b.json")
+    first.close()
+    assert not list(tmp_path.iterdir())
+
+
 def test_workers_side_by_side_fill_one_store_without_double_work(store):
     todo = list(blocks(IDS, 64))
     engines = [FakeBackend(together=200, pause=0.002) for _ in range(3)]

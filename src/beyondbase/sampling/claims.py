@@ -32,17 +32,18 @@ class Claims:
     def take(self, name: str) -> bool:
         """Claim a block; False where somebody living has it."""
         path = self.folder / f"{name}.json"
-        if path.exists() and self._alive(path):
+        alive = self._alive(path)
+        if alive:
             return False
         for left in self.folder.glob(f".{name}.*"):  # of one who was killed here
             left.unlink(missing_ok=True)
         aside = self.folder / f".{name}.{self.owner['token']}"
         aside.write_text(json.dumps(self.owner))
         try:
-            if path.exists():
-                os.replace(aside, path)
-            else:
+            if alive is None:
                 _exclusively(aside, path)
+            else:
+                os.replace(aside, path)
         except (FileExistsError, FileNotFoundError):  # somebody else was faster
             aside.unlink(missing_ok=True)
             return False
@@ -66,13 +67,16 @@ class Claims:
         for name in list(self.held):
             self.give(name)
 
-    def _alive(self, path: Path) -> bool:
-        """Whether the owner of a claim may still be at work: fresh, and on this machine a living process."""
+    def _alive(self, path: Path) -> bool | None:
+        """Whether the owner of a claim may still be at work: fresh, and on this machine a living process.
+
+        None where there is no claim.
+        """
         try:
             age = time.time() - path.stat().st_mtime
             owner = json.loads(path.read_bytes())
         except FileNotFoundError:
-            return False
+            return None
         except ValueError:  # only where a file system has no hard links: being written, or cut off while it was
             return age < min(self.expiry, 5.0)
         if owner.get("host") == self.owner["host"]:
