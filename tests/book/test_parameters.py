@@ -18,6 +18,7 @@ size: str = "tiny"  # model size {tiny, small}
 seeds: int = 3  # training runs [2, 64]
 rate: float = 0.1  # learning rate [0.001, 1]
 operands: list = [3, 4]  # numbers [2, 6]
+left: list = []  # numbers left out [0, 9]
 """
 
 
@@ -32,7 +33,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 
 def test_declarations_are_read(known: dict) -> None:
-    assert list(known) == ["preset", "size", "seeds", "rate", "operands"]
+    assert list(known) == ["preset", "size", "seeds", "rate", "operands", "left"]
     assert known["size"].choices == ("tiny", "small") and (known["seeds"].low, known["seeds"].high) == (2, 64)
 
 
@@ -41,6 +42,7 @@ def test_good_values_come_back_in_their_types(known: dict) -> None:
     good = checked(given, known)
     assert good == given and isinstance(good["seeds"], int) and isinstance(good["rate"], float)
     assert checked(assigned(["seeds=1e1"]), known) == {"seeds": 10}
+    assert checked(assigned(["left=[]"]), known) == {"left": []} and checked({"left": [2, 4]}, known)["left"] == [2, 4]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,8 @@ def test_good_values_come_back_in_their_types(known: dict) -> None:
         ("operands=[1]", "operands=1: must lie in 2 to 6"),
         ("operands=3", "operands=3: a list is expected"),
         ("operands=[]", r"operands=\[\]: a list is expected"),
+        ("left=[10]", "left=10: must lie in 0 to 9"),
+        ("left=[a]", "left='a': int is expected"),
         ("seeds", "name=value is expected"),
         ("seeds=[", "cannot be read"),
     ],
