@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import drawn
+import pandas as pd
 import pytest
 from chart_cases import bin_table, signal_table
 
@@ -40,6 +41,18 @@ def test_one_series_needs_no_second_and_three_are_refused() -> None:
     assert "verified" not in alone["description"] and "pass@1" in alone["description"]
     with pytest.raises(ValueError, match="at most 2 series, got 3"):
         charts.by_bin(table.assign(series=[str(i % 3) for i in range(len(table))]), "pass@1")
+
+
+def test_many_names_stand_in_rows_of_the_legend_and_none_is_cut_off() -> None:
+    names = ["base", "shuffled", "RL inside", "RL on the border", "RL at the edge", "RL too hard"]
+    rows = [(where, name, 0.5, 0.4, 0.6) for where in ("inside", "edge") for name in names]
+    table = pd.DataFrame(rows, columns=["bin", "condition", "mean", "low", "high"])
+    places = {text: (x, y) for text, x, y in drawn.texts(drawn.svg(charts.by_bin(table, "pass@128")))}
+    spots = [places[word] for word in ("base", "shuffled rewards", *names[2:])]
+    assert len({y for _, y in spots[:3]}) == 1 and spots[3][1] > spots[0][1] and len({x for x, _ in spots}) == 3
+    few = table[table["condition"].isin(names[:4])]
+    places = {text: y for text, _, y in drawn.texts(drawn.svg(charts.by_bin(few, "pass@128")))}
+    assert len({places[word] for word in ("base", "shuffled rewards", *names[2:4])}) == 1
 
 
 def test_signals_say_where_every_run_begins_and_ends() -> None:

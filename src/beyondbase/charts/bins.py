@@ -12,13 +12,13 @@ from beyondbase.charts.theme import (
     finish,
     interval_words,
     legend_toggle,
+    names_legend,
     percent,
     require,
     styles,
 )
 
 DASHES = [[1, 0], [3, 3]]  # of the first and of the second series
-IN_A_ROW = 3  # names in a row of the legend, where there are too many for one
 MOST_SAID = 14  # values that an alt text lists one by one
 
 
@@ -85,9 +85,9 @@ def _marks(data: pd.DataFrame, x: alt.X, models: list[str], series: list[str], t
     """Whiskers, lines and dots of `by_bin`."""
     offset = alt.XOffset("model:N", sort=models, scale=alt.Scale(domain=models, paddingOuter=0.7))
     y = alt.Y("mean:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=6))
-    rows = {"legend": alt.Legend(columns=IN_A_ROW)} if len(models) > IN_A_ROW + 1 else {}
-    color = alt.Color("model:N", title=None, scale=scales["color"], **rows)
-    shape = alt.Shape("model:N", title=None, scale=scales["shape"], **rows)
+    names = names_legend(models)
+    color = alt.Color("model:N", title=None, scale=scales["color"], legend=names)
+    shape = alt.Shape("model:N", title=None, scale=scales["shape"], legend=names)
     legend = alt.Legend(symbolType="stroke", symbolStrokeWidth=2, symbolSize=300) if len(series) > 1 else None
     dash = alt.StrokeDash("series:N", title=None, legend=legend,
                           scale=alt.Scale(domain=series, range=DASHES[: len(series)]))  # fmt: skip

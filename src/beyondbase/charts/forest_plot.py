@@ -14,6 +14,7 @@ from beyondbase.charts.theme import (
     finish,
     interval_words,
     label_rows,
+    names_legend,
     points,
     require,
 )
@@ -44,7 +45,7 @@ def effects(table: pd.DataFrame, *, axis: str = "effect, percentage points", mar
     beside = data["label"].duplicated().any()  # several groups share a line: next to each other, not on top
     offset = {"yOffset": alt.YOffset("group:N", sort=groups)} if beside else {}
     x = alt.X("effect:Q", title=axis)
-    legend = alt.Legend() if len(groups) > 1 else None
+    legend = names_legend(groups) if len(groups) > 1 else None
     color = alt.Color("group:N", title=None, legend=legend,
                       scale=alt.Scale(domain=groups, range=[LOOKS[i][0] for i in range(len(groups))]))  # fmt: skip
     shape = alt.Shape("group:N", title=None, legend=legend,

@@ -13,6 +13,7 @@ import altair as alt
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, ORANGE, GREY = "#CC79A7", "#56B4E9", "#E69F00", "#888888"
 INK = "currentColor"
+NAMES_IN_A_ROW = 3
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
 # Condition -> (words for the reader, colour, dash, shape); a condition that is not listed takes the next spare style.
@@ -57,6 +58,11 @@ def condition_scales(conditions) -> dict:
         "dash": alt.Scale(domain=words, range=[style[2] for style in table.values()]),
         "shape": alt.Scale(domain=words, range=[style[3] for style in table.values()]),
     }
+
+
+def names_legend(names) -> alt.Legend:
+    """A legend of as many names; more than fit side by side stand in rows."""
+    return alt.Legend(columns=NAMES_IN_A_ROW) if len(names) > NAMES_IN_A_ROW + 1 else alt.Legend()
 
 
 def require(frame, columns, where: str) -> None:
