@@ -201,7 +201,8 @@ class Step(pydantic.BaseModel):
     def _alone(self) -> Iterator[None]:
         folder = Path(self.infra.folder) / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / digest({"step": str(self.folder)}))  # the system frees it if this process dies
+        place = str(self.folder.relative_to(self.infra.folder))  # a cache may be reached by several paths
+        lock = FileLock(folder / digest({"step": place}))  # the system frees it if this process dies
         try:
             lock.acquire(timeout=0)
         except Timeout:
