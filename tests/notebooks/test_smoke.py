@@ -31,15 +31,7 @@ def runs(smoke_runs: Path) -> Path:
         yield smoke_runs
 
 
-def together(claim: str) -> pytest.MarkDecorator:
-    """One process runs all tests of a claim's notebook: the first makes the steps, the others find them."""
-    return pytest.mark.xdist_group(f"notebook of {claim}")
-
-
-of_the_first = together(CLAIMS[0])
-
-
-@pytest.fixture(scope="module", params=[pytest.param(claim, marks=together(claim)) for claim in CLAIMS])
+@pytest.fixture(scope="module", params=CLAIMS)
 def run(request: pytest.FixtureRequest, runs: Path) -> evidence.Evidence:
     """The evidence of a smoke run made by the command line."""
     assert main(["run", request.param]) == 0
@@ -73,7 +65,6 @@ def test_the_notebook_is_normalised_and_every_cell_ran(run: evidence.Evidence) -
     assert len(charts) >= 4 and not any(output.output_type == "error" for output in outputs)
 
 
-@of_the_first
 def test_rerunning_is_instant_and_gives_the_same_values(first: evidence.Evidence, capfd: pytest.CaptureFixture) -> None:
     before = {name: table.copy() for name, table in first.values().items()}
     assert main(["run", first.claim]) == 0
@@ -84,7 +75,6 @@ def test_rerunning_is_instant_and_gives_the_same_values(first: evidence.Evidence
     assert again.record["seconds"] < 60
 
 
-@of_the_first
 def test_plain_papermill_gives_the_same_values(first: evidence.Evidence, root: Path, tmp_path: Path) -> None:
     claim = load()[first.claim]
     before = first.values()
@@ -121,7 +111,6 @@ def test_source_notebooks_carry_no_outputs_and_presets_match_their_defaults(root
         assert smoke["preset"] == "smoke"
 
 
-@of_the_first
 def test_a_killed_run_is_completed_with_the_same_values(first: evidence.Evidence, root: Path, tmp_path: Path) -> None:
     environment = os.environ | {"BEYONDBASE_RUNS": str(tmp_path / "killed")}
     command = [sys.executable, "-m", "beyondbase.cli", "run", first.claim]
