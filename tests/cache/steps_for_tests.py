@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import ClassVar
@@ -65,3 +66,13 @@ class Broken(Step):
         (folder / "half.txt").write_text("half")
         if Path(self.fuse).exists():
             raise RuntimeError("the disk is full")
+
+
+class Maker(Step):
+    """Writes which process made it."""
+
+    modules: ClassVar = ("beyondbase.tasks.seeds",)
+    number: int
+
+    def make(self, folder: Path) -> None:
+        (folder / "process.txt").write_text(str(os.getpid()))

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from steps_for_tests import Broken, Source, Sum
+from steps_for_tests import Broken, Maker, Source, Sum
 
 from beyondbase.cache import FROM_SCRATCH, Damaged, Planned, ancestors, check, gather, planning, ship
 from beyondbase.cache import step as step_module
@@ -120,6 +120,21 @@ def test_gather_makes_shared_inputs_once_in_worker_processes(caplog: pytest.LogC
     assert made(caplog) == [] and "reused  5 of 5 steps" in caplog.text
 
 
+def test_processes_stay_for_the_next_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def process(number: int) -> str:
+        return (gather([Maker(number=number)], jobs=1)[0].files() / "process.txt").read_text()
+
+    first = process(1)
+    assert process(2) == first != str(os.getpid())
+    monkeypatch.setenv("BEYONDBASE_SOMETHING", "else")  # a step may read the environment: it gets today's
+    second = process(3)
+    assert second != first and process(4) == second
+    (fuse := tmp_path / "fuse").touch()
+    with pytest.raises(RuntimeError, match="disk is full"):
+        gather([Broken(fuse=str(fuse))], jobs=1)
+    assert process(5) not in (first, second)
+
+
 def test_planning_makes_nothing(runs: Path) -> None:
     with planning(), pytest.raises(Planned) as planned:
         gather([Sum(left=Source(value=1), right=Source(value=2))])
@@ -171,11 +186,19 @@ if __name__ == "__main__":
 """
 
 
-def test_of_two_processes_that_want_a_step_one_makes_it(tmp_path: Path, runs: Path) -> None:
+@pytest.mark.parametrize("path", ["the same", "a link"])
+def test_of_two_processes_that_want_a_step_one_makes_it(path: str, tmp_path: Path, runs: Path) -> None:
     script = tmp_path / "together.py"
     script.write_text(TOGETHER.format(here=str(Path(__file__).parent)))
-    command, environment = [sys.executable, script], os.environ | {"BEYONDBASE_RUNS": str(runs)}
-    both = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    other = runs if path == "the same" else tmp_path / "other"
+    for folder in {runs, other}:
+        folder.mkdir()
+    (runs / "cache").mkdir()
+    if other is not runs:
+        (other / "cache").symlink_to(runs / "cache")
+    environments = [os.environ | {"BEYONDBASE_RUNS": str(folder)} for folder in (runs, other)]
+    command, options = [sys.executable, script], {"stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, env=environment, **options) for environment in environments]
     said = "".join(process.communicate(timeout=120)[1] for process in both)
     assert [process.returncode for process in both] == [0, 0], said
     assert said.count("making  Source(5)") == 1 and said.count("reused  Source(5)") == 1

@@ -23,6 +23,7 @@ from .step import Step, ancestors, gathered
 
 log = logging.getLogger("beyondbase.cache")
 _planning: ContextVar[bool] = ContextVar("planning", default=False)
+_kept: dict[tuple, ProcessPoolExecutor] = {}  # at most one; its processes serve later calls in the same environment
 
 
 class Planned(Exception):
@@ -94,11 +95,32 @@ def gather(steps: list[Step], jobs: int = 0, later: Sequence[Step] = ()) -> list
     return steps
 
 
-def _pool(jobs: int) -> Executor:
+@contextmanager
+def _pool(jobs: int) -> Iterator[Executor]:
+    """Where steps are made: jobs of a cluster, or processes that stay for the next call, for torch is slow to import.
+
+    A failure ends them after their running steps, and so does a call in another environment.
+    """
     if cluster := active():
-        return SlurmPool(cluster)
-    # spawn: forking a process that has started threads (torch, a notebook's kernel) can hang.
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),))
+        with SlurmPool(cluster) as pool:
+            yield pool
+        return
+    size = max(jobs, cores())
+    key = size, frozenset(os.environ.items())
+    if key not in _kept:
+        _dismiss()
+        # spawn: forking a process that has started threads (torch, a notebook's kernel) can hang.
+        _kept[key] = ProcessPoolExecutor(size, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),))
+    try:
+        yield _kept[key]
+    except BaseException:
+        _dismiss()
+        raise
+
+
+def _dismiss() -> None:
+    while _kept:
+        _kept.popitem()[1].shutdown(cancel_futures=True)
 
 
 def _submit(pool: Executor, step: Step) -> Future:
@@ -107,13 +129,12 @@ def _submit(pool: Executor, step: Step) -> Future:
 
 
 def _run(plan: dict, needs: dict, done: set, waiting: list, jobs: int) -> None:
-    pool = _pool(jobs)
     environment = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
     former = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     running: dict = {}
     try:
-        with pool, tqdm(total=len(waiting), unit="step", file=sys.stderr, mininterval=0.5) as bar:
+        with _pool(jobs) as pool, tqdm(total=len(waiting), unit="step", file=sys.stderr, mininterval=0.5) as bar:
             while waiting or running:
                 for key in [key for key in waiting if needs[key] <= done][: jobs - len(running)]:
                     waiting.remove(key)
@@ -127,9 +148,6 @@ def _run(plan: dict, needs: dict, done: set, waiting: list, jobs: int) -> None:
                     bar.write(f"made    {plan[key].title()} in {seconds:.0f} s", file=sys.stderr)
                 now = [f"{plan[key].title()} {time.perf_counter() - begun:.0f} s" for key, begun in running.values()]
                 bar.set_postfix_str(", ".join(now))
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
     finally:
         for name, value in former.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
