@@ -7,18 +7,19 @@ import pytest
 from beyondbase.book.study import Study
 
 
-def seeds(count: int, **options) -> list[int]:
-    return Study("extrapolation", preset="smoke", family="smoke", seeds=count, **options).seeds
+def seeds(count: int, claim: str = "extrapolation", family: str = "smoke") -> list[int]:
+    return Study(claim, preset="smoke", family=family, seeds=count).seeds
 
 
-def test_the_runs_after_those_passed_over_take_their_place() -> None:
+def test_more_runs_begin_with_the_fewer_and_claims_of_one_stream_share_them() -> None:
     five = seeds(5)
-    assert len(set(five)) == 5 and seeds(3) == five[:3]
-    assert seeds(3, passed_over=[1]) == [five[0], five[2], five[3]]
-    assert seeds(3, passed_over=[3, 0]) == [five[1], five[2], five[4]]
-    assert seeds(3, passed_over=[7]) == five[:3]  # one that would not have run leaves the others as they are
+    assert len(set(five)) == 5 and seeds(3) == five[:3] == seeds(3, "headroom")
+
+
+def test_another_family_shares_no_run() -> None:
+    assert not {*seeds(5)} & {*seeds(5, family="laptop")}
 
 
 def test_too_few_seeds_are_refused() -> None:
     with pytest.raises(ValueError, match="seeds=1: at least 2"):
-        seeds(1, passed_over=[0])
+        seeds(1)

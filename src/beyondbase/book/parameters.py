@@ -39,10 +39,9 @@ class Parameter:
     def accept(self, value: Any) -> Any:
         """The value in the declared type; raises `BadParameter` saying what would do."""
         if self.kind == "list":
-            usual = yaml.safe_load(self.default)
-            if not isinstance(value, list | tuple) or (usual and not value):
+            if not isinstance(value, list | tuple) or not value:
                 raise BadParameter(f"{self.name}={value!r}: a list is expected, such as {self.default}")
-            first = usual[0] if usual else 0  # a list that is empty unless told otherwise is one of whole numbers
+            first = yaml.safe_load(self.default)[0]
             one = replace(self, kind=type(first).__name__, default=repr(first))
             return [one.accept(item) for item in value]
         return self._bounded(self._typed(value))

@@ -7,7 +7,6 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -61,21 +60,17 @@ class Study:
 
     `family` names the random streams (problems, weights, rollouts). Runs of different families share none, so that
     pilots never see what is published; claims that the register gives the same `streams` share them, and with them
-    base models and held-out problems. `passed_over` are numbers of runs, from 0, whose seeds are skipped; the ones
-    after them take their place. Raises ValueError for an unknown claim or too few seeds.
+    base models and held-out problems. Raises ValueError for an unknown claim or too few seeds.
     """
 
-    def __init__(
-        self, claim: str, *, preset: str, family: str, seeds: int, device: str = "cpu", passed_over: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, claim: str, *, preset: str, family: str, seeds: int, device: str = "cpu") -> None:
         fewest = min(2, find(claim).minimum_seeds)
         if seeds < fewest:
             raise ValueError(f"seeds={seeds}: at least {fewest} are needed for an interval over seeds")
         if not family:
             raise ValueError("family='': name the random streams, for example after the preset")
         self.claim, self.preset, self.family, self.device = find(claim), preset, family, device
-        numbers = [number for number in range(seeds + len(passed_over)) if number not in passed_over]
-        self.seeds = [self.seed("run", number) for number in numbers[:seeds]]
+        self.seeds = [self.seed("run", number) for number in range(seeds)]
         self._begun = time.perf_counter()
         logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING, force=True)
         logging.getLogger("beyondbase").setLevel(logging.INFO)
