@@ -27,7 +27,7 @@ def test_gains_are_changes_against_the_base_of_the_same_share(correct: dict) -> 
     row = table[(table["share"] == 0.2) & (table["group"] == "hard")].iloc[0]
     expected = bins.change(correct[0.2]["hard"], "rl", N, K)
     assert [row["effect"], row["low"], row["high"]] == [expected.effect, expected.low, expected.high]
-    assert row["reported"] == 0.221 and row["label"] == "20 % hard text" and len(table) == 6
+    assert row["reported"] == 0.221 and row["label"] == "20 % long problems" and len(table) == 6
     assert headroom.as_record(table)["hard, 0_1"]["effect"] == pytest.approx(
         (pass_at_k(N, correct[0.001]["hard"]["rl"], K) - pass_at_k(N, correct[0.001]["hard"]["base"], K)).mean()
     )

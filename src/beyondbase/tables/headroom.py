@@ -1,4 +1,4 @@
-"""Tables of headroom: what RL adds to bases that differ in how much of their text was hard."""
+"""Tables of headroom: what RL adds to bases that differ in how many long problems their text held."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from ..measure import Interval, paired_interval
 from . import bins
 
-Shares = Mapping[float, bins.Counts]  # counts by share of hard text, then by bin and condition as in `bins`
+Shares = Mapping[float, bins.Counts]  # counts by share of long problems, then by bin and condition as in `bins`
 
 # 2512.07783, Figure 15: RL less base at pass@128, by the share of hard problems in pre-training. The words are bins.
 REPORTED = {
@@ -54,7 +54,7 @@ def gains(correct: Shares, n: int, k: int, condition: str) -> pd.DataFrame:
         for where, arrays in counts.items():
             found = bins.change(arrays, condition, n, k)
             said = REPORTED.get(where, {}).get(share, np.nan)
-            rows.append((f"{label(share)} hard text", where, share, found.effect, found.low, found.high, said))
+            rows.append((f"{label(share)} long problems", where, share, found.effect, found.low, found.high, said))
     return pd.DataFrame(rows, columns=["label", "group", "share", "effect", "low", "high", "reported"])
 
 
@@ -62,7 +62,7 @@ def gain_difference(correct: Shares, where: str, condition: str, n: int, k: int)
     """Gain over the base at the largest share less that at the smallest, paired by seed and problem."""
     few, many = min(correct), max(correct)
     if few == many:
-        raise ValueError(f"shares={list(correct)}: two different shares of hard text are needed to compare their gains")
+        raise ValueError(f"shares={list(correct)}: two different shares are needed to compare their gains")
     most, least = (bins.gaps(correct[share][where], condition, n, k) for share in (many, few))
     return paired_interval(most - least)
 
