@@ -96,6 +96,17 @@ def test_a_base_stands_inside_at_or_beyond_its_edge() -> None:
     assert lines[lines["series"] == "pass@4"]["mean"].tolist() == table["many"].tolist()
 
 
+def test_the_edge_of_a_base_is_where_it_first_fails() -> None:
+    full, most, none = [N] * 10, [N] * 9 + [0], [0] * 10  # the middle one is just within reach
+    less = [N] * 8 + [0, 0]
+    climbed = {7: np.array([full, full, none]), 5: np.array([most, less, full]), 6: np.array([full, full, less])}
+    assert bins.edges(climbed, N, 4) == [7, 5, 6]  # the first reaches every rung: its edge is the last
+    rl = {number: np.full_like(values, N) for number, values in climbed.items()}
+    table = bins.by_base({"edge": {"base": climbed[5], "rl": rl[5]}}, [7, 5, 6], "rl", N, 4)
+    assert table["edge, base"].tolist() == [0.9, 0.8, 1.0] and table["edge, rl"].tolist() == [1, 1, 1]
+    assert table["base"].tolist() == [1, 2, 3] and table["edge"].tolist() == [7, 5, 6]
+
+
 def history(answer: list[float], correct: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"step": np.arange(1, len(answer) + 1), "answer": answer, "correct": correct})
 

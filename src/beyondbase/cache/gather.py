@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -57,6 +58,7 @@ def _leave_with_parent(parent: int) -> None:
 
 def _start_worker(parent: int) -> None:
     logging.getLogger("exca").setLevel(logging.ERROR)  # the caller gets the error itself
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C, or the end of a kernel: no traceback from each
     threading.Thread(target=_leave_with_parent, args=(parent,), daemon=True).start()
 
 

@@ -31,6 +31,7 @@ SPARE = [
     (ORANGE, [4, 2], "cross"),
     (SKY, [1, 2], "triangle-down"),
     (GREY, [6, 2], "triangle-left"),
+    (INK, [10, 2], "triangle-right"),
 ]
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
