@@ -116,8 +116,8 @@ def test_bad_tables_are_named() -> None:
         charts.pass_at_k(curve_table().drop(columns=["low", "high"]))
     with pytest.raises(ValueError, match="empty"):
         charts.pass_at_k(curve_table().iloc[:0])
-    many = pd.concat([curve_table().assign(condition=f"model {i}") for i in range(5)])
-    with pytest.raises(ValueError, match="5 unlisted conditions"):
+    many = pd.concat([curve_table().assign(condition=f"model {i}") for i in range(6)])
+    with pytest.raises(ValueError, match="6 unlisted conditions"):
         charts.pass_at_k(many)
     six = pd.concat([training_table().assign(k=lambda t, i=i: t["k"] + i) for i in (0, 1)])
     with pytest.raises(ValueError, match="at most 5 values of k, got 6"):
