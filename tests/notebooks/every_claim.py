@@ -41,8 +41,11 @@ def test_the_notebook_is_normalised_and_every_cell_ran(run: evidence.Evidence) -
 
 
 def test_nbval_finds_the_same_outputs_again(run: evidence.Evidence, tmp_path: Path) -> None:
-    copy = tmp_path / "executed.ipynb"
+    copy, elsewhere = tmp_path / "executed.ipynb", tmp_path / "runs"
     copy.write_bytes(run.notebook.read_bytes())
+    elsewhere.mkdir()  # evidence of its own, which has no notebook; the steps are those of the run
+    (elsewhere / "cache").symlink_to(run.folder.parents[1] / "cache")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", str(copy), "-c", os.devnull]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    environment = os.environ | {"BEYONDBASE_RUNS": str(elsewhere)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
