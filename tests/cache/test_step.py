@@ -125,6 +125,7 @@ def test_processes_stay_for_the_next_call(tmp_path: Path, monkeypatch: pytest.Mo
         return (gather([Maker(number=number)], jobs=1)[0].files() / "process.txt").read_text()
 
     first = process(1)
+    os.kill(int(first), signal.SIGINT)  # as when a notebook is interrupted while nothing is being made
     assert process(2) == first != str(os.getpid())
     monkeypatch.setenv("BEYONDBASE_SOMETHING", "else")  # a step may read the environment: it gets today's
     second = process(3)

@@ -58,13 +58,17 @@ def _leave_with_parent(parent: int) -> None:
 
 def _start_worker(parent: int) -> None:
     logging.getLogger("exca").setLevel(logging.ERROR)  # the caller gets the error itself
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C, or the end of a kernel: no traceback from each
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an idle process serves the call after an interruption
     threading.Thread(target=_leave_with_parent, args=(parent,), daemon=True).start()
 
 
 def _make(step: Step) -> float:
     begun = time.perf_counter()
-    step.files()
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # Ctrl-C ends a step at once, without a traceback of its own
+    try:
+        step.files()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     return time.perf_counter() - begun
 
 
