@@ -148,6 +148,19 @@ def test_ancestors_come_before_what_is_made_from_them() -> None:
     assert [type(each).__name__ for each in ancestors(step)] == ["Source"]
 
 
+def test_what_changed_is_told_to_the_leaf() -> None:
+    parts = [{"task": {"name": "graphs"}, "weight": 0.9}, {"task": {"name": "graphs"}, "weight": 0.1}]
+    other = [parts[0], parts[1] | {"weight": 0.2}]
+    notes = [
+        {"parameters": {"seed": 1, "sizes": [1, 2], "task": {"parts": each}}, "source": {}} for each in (parts, other)
+    ]
+    assert step_module.differences(*notes) == ["task.parts.1.weight 0.1 -> 0.2"]
+    shorter = notes[0] | {"parameters": notes[0]["parameters"] | {"sizes": [1], "task": {"parts": parts[:1]}}}
+    assert step_module.differences(notes[0], shorter) == [
+        "sizes [1, 2] -> [1]", "task.parts.1.task.name graphs -> None", "task.parts.1.weight 0.1 -> None",
+    ]  # fmt: skip
+
+
 KILLED = """
 import sys
 sys.path.insert(0, {here!r})

@@ -36,7 +36,9 @@ gathered: set[str] = set()  # folders this process has seen to and spoken of; re
 
 
 def flatten(value: Any, name: str = "") -> dict[str, Any]:
-    """Leaves of nested dicts by dotted name."""
+    """Leaves of nested dicts, and of lists of dicts, by dotted name."""
+    if isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value):
+        value = dict(enumerate(value))
     if not isinstance(value, dict):
         return {name: value}
     return {k: v for key, inner in value.items() for k, v in flatten(inner, f"{name}.{key}".strip(".")).items()}
