@@ -96,26 +96,13 @@ def test_a_base_stands_inside_at_or_beyond_its_edge() -> None:
     assert lines[lines["series"] == "pass@4"]["mean"].tolist() == table["many"].tolist()
 
 
-def reliably(*shares: float) -> np.ndarray:
-    """Counts (seeds, 10) with all samples right at a share of the problems, a row a share."""
-    return np.array([[N] * round(10 * share) + [0] * round(10 - 10 * share) for share in shares])
-
-
-def test_the_edge_of_a_base_is_where_it_falls_past_one_half() -> None:
-    #         nearer before, nearer after, a wall, as near, nothing below, below at once, back again
-    climbed = {5: reliably(0.9, 1.0, 1.0, 1.0, 1.0, 0.2, 0.3),
-               6: reliably(0.6, 0.9, 1.0, 0.8, 0.9, 0.1, 0.8),
-               7: reliably(0.0, 0.3, 0.0, 0.2, 0.5, 0.0, 0.0)}  # fmt: skip
-    found = bins.edges(climbed, N, 4)
-    assert found == [6, 7, 7, 7, 7, 5, 5]
-    assert bins.unsolved(climbed, found) == [7] * 7
-    assert bins.unsolved({5: reliably(0.0, 0.0), 6: reliably(0.2, 0.0), 7: reliably(0.0, 0.1)}, [6, 5]) == [7, 5]
-    assert bins.unsolved({5: reliably(0.5), 6: reliably(0.2)}, [5]) == [6]  # something is solved everywhere: the last
-
-
-def test_bases_are_told_one_by_one() -> None:
-    base, rl = reliably(0.9, 0.8, 1.0), reliably(1.0, 1.0, 1.0)
-    table = bins.by_base({"edge": {"base": base, "rl": rl}}, [7, 5, 6], "rl", N, 4)
+def test_the_edge_of_a_base_is_where_it_first_fails() -> None:
+    full, most, none = [N] * 10, [N] * 9 + [0], [0] * 10  # the middle one is just within reach
+    less = [N] * 8 + [0, 0]
+    climbed = {7: np.array([full, full, none]), 5: np.array([most, less, full]), 6: np.array([full, full, less])}
+    assert bins.edges(climbed, N, 4) == [7, 5, 6]  # the first reaches every rung: its edge is the last
+    rl = {number: np.full_like(values, N) for number, values in climbed.items()}
+    table = bins.by_base({"edge": {"base": climbed[5], "rl": rl[5]}}, [7, 5, 6], "rl", N, 4)
     assert table["edge, base"].tolist() == [0.9, 0.8, 1.0] and table["edge, rl"].tolist() == [1, 1, 1]
     assert table["base"].tolist() == [1, 2, 3] and table["edge"].tolist() == [7, 5, 6]
 

@@ -19,7 +19,7 @@ Counts = Mapping[Any, Arrays]
 SHARES = (0.0, 1.0)
 
 # Where a base stands on a kind of problem, by its pass@1 and its pass@k at a large k.
-REACH, SURE, HALF, HOPE = 0.90, 0.25, 0.50, 0.05
+REACH, SURE, HOPE = 0.90, 0.25, 0.05
 INSIDE, EDGE, BEYOND = "within reach", "at the edge", "out of reach"
 WORDS = {"rl": "RL", "shuffled": "shuffled rewards"}  # as `charts` names them
 INTENDED = {"inside": INSIDE, "edge": EDGE, "hard": BEYOND}
@@ -124,29 +124,14 @@ def competence(base: Mapping[Any, np.ndarray], n: int, k: int) -> pd.DataFrame:
 
 
 def edges(counts: Mapping[int, np.ndarray], n: int, k: int) -> list[int]:
-    """Each base's edge, the number of operations at which its pass@k falls past one half.
+    """Each base's edge: the fewest operations of those measured at which its pass@k is below `REACH`.
 
-    `counts`: (seeds, problems) by number of operations. Of the first number with a pass@k below one half and the one
-    before it, that with a pass@k nearer to one half, the former if they are as near; the last number where pass@k is
-    one half or more at all of them.
-    """
-    numbers, found = sorted(counts), []
-    for climb in np.array([pass_at_k(n, counts[number], k).mean(-1) for number in numbers]).T:
-        fallen = next((place for place, value in enumerate(climb) if value < HALF), len(climb) - 1)
-        away = np.abs(climb - HALF).round(9)
-        nearer = fallen > 0 and away[fallen - 1] < away[fallen]
-        found.append(numbers[fallen - nearer])
-    return found
-
-
-def unsolved(counts: Mapping[int, np.ndarray], edges: Sequence[int]) -> list[int]:
-    """The first number of operations from each base's edge on of which it solves no problem; the last if there is none.
-
-    `counts` as for `edges`.
+    `counts`: (seeds, problems) by number of operations. The most operations measured, where all are within reach.
     """
     numbers = sorted(counts)
-    return [next((number for number in numbers if number >= edge and not counts[number][base].any()), numbers[-1])
-            for base, edge in enumerate(edges)]  # fmt: skip
+    reached = np.array([pass_at_k(n, counts[number], k).mean(-1) >= REACH for number in numbers])
+    return [next((number for number, within in zip(numbers, each, strict=True) if not within), numbers[-1])
+            for each in reached.T.tolist()]  # fmt: skip
 
 
 def by_base(counts: Counts, edges: Sequence[int], condition: str, n: int, k: int) -> pd.DataFrame:
