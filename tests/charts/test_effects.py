@@ -28,6 +28,13 @@ def test_shares_are_drawn_as_points_and_a_ring_only_where_something_was_reported
     assert "yOffset" not in str(one)
 
 
+def test_long_labels_have_room() -> None:
+    table = effect_table().drop_duplicates("label")
+    low, high = (charts.effects(table.assign(label=[f"{'word ' * count}{i}" for i in range(len(table))])).to_dict()
+                 for count in (3, 25))  # fmt: skip
+    assert high["height"] - low["height"] == len(table) * (15 * 4 + 4 - 34)  # 25 words of five letters take four lines
+
+
 def test_what_cannot_be_drawn_is_named() -> None:
     with pytest.raises(ValueError, match="missing: \\['low'\\]"):
         charts.effects(effect_table().drop(columns="low"))

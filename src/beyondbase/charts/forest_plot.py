@@ -1,5 +1,7 @@
 """Effects with their intervals, one a line: what the claims of a part found, or what each knob changes."""
 
+import textwrap
+
 import altair as alt
 import pandas as pd
 
@@ -21,7 +23,7 @@ from beyondbase.charts.theme import (
 
 LOOKS = [(BLUE, "circle"), (VERMILLION, "square"), (GREEN, "triangle-up"), (PURPLE, "diamond"), (ORANGE, "cross")]
 LABEL = 42  # characters of a label in one line
-ROW, FRAME = 34, 95  # pixels: a line, more where several groups share it; axis and legend
+ROW, LINE, FRAME = 34, 15, 95  # pixels: a row, more where it has several groups or lines; a line; axis and legend
 
 
 def effects(table: pd.DataFrame, *, axis: str = "effect, percentage points", margin: float | None = None):
@@ -64,7 +66,8 @@ def effects(table: pd.DataFrame, *, axis: str = "effect, percentage points", mar
             filled=False, shape="circle", size=170, strokeWidth=2, color=GREY, opacity=1
         )
         layers.append(rings.encode(y=y, x="reported:Q", tooltip=tooltip, **offset))
-    height = rows * max(ROW, 17 * len(groups) if beside else 0) + FRAME
+    tallest = max(len(textwrap.wrap(label, LABEL)) for label in data["label"])
+    height = rows * max(ROW, LINE * tallest + 4, 17 * len(groups) if beside else 0) + FRAME
     return finish(alt.layer(*layers), describe_effects(data), height=height)
 
 
