@@ -78,6 +78,7 @@ def test_a_killed_run_is_completed_with_the_same_values(first: evidence.Evidence
         deadline = time.monotonic() + 240
         while len(list((tmp_path / "killed").glob(SEALS))) < 4 and time.monotonic() < deadline:
             time.sleep(0.1)
+        assert list((tmp_path / "killed").glob(SEALS)), "nothing was made before the kill"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

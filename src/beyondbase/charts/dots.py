@@ -48,7 +48,7 @@ def levels(table: pd.DataFrame, title: str, shares: bool = True) -> alt.LayerCha
     models = list(scales["words"].values())
     axis = alt.Axis(format=".0%", tickCount=6) if shares else alt.Axis(tickCount=6)
     x = alt.X("mean:Q", title=title, axis=axis, scale=alt.Scale(zero=shares))
-    y, rows = label_rows(data["label"], WRAP)
+    y, rows, room = label_rows(data["label"], WRAP)
     offset = alt.YOffset("model:N", sort=models, scale=alt.Scale(domain=models, paddingOuter=0.45))
     color = alt.Color("model:N", title=None, scale=scales["color"])
     shape = alt.Shape("model:N", title=None, scale=scales["shape"])
@@ -60,7 +60,7 @@ def levels(table: pd.DataFrame, title: str, shares: bool = True) -> alt.LayerCha
     tooltip = [alt.Tooltip("label:N", title=" "), alt.Tooltip("model:N"), alt.Tooltip("text:N", title=title)]
     dots = alt.Chart(data, name="levels_points").mark_point(filled=True, size=75)
     dots = dots.encode(x=x, y=y, yOffset=offset, color=color, shape=shape, opacity=fade(1), tooltip=tooltip)
-    height = FRAME + (14 + 14 * len(models)) * rows
+    height = FRAME + max(14 + 14 * len(models), room) * rows
     chart = finish(alt.layer(whisker, dots.add_params(hidden)), describe_levels(table, title, word), height=height)
     return chart
 

@@ -1,7 +1,5 @@
 """Effects with their intervals, one a line: what the claims of a part found, or what each knob changes."""
 
-import textwrap
-
 import altair as alt
 import pandas as pd
 
@@ -23,7 +21,7 @@ from beyondbase.charts.theme import (
 
 LOOKS = [(BLUE, "circle"), (VERMILLION, "square"), (GREEN, "triangle-up"), (PURPLE, "diamond"), (ORANGE, "cross")]
 LABEL = 42  # characters of a label in one line
-ROW, LINE, FRAME = 34, 15, 95  # pixels: a row, more where it has several groups or lines; a line; axis and legend
+ROW, FRAME = 34, 95  # pixels: a row, more where it has several groups or lines; axis and legend
 
 
 def effects(table: pd.DataFrame, *, axis: str = "effect, percentage points", margin: float | None = None):
@@ -43,7 +41,7 @@ def effects(table: pd.DataFrame, *, axis: str = "effect, percentage points", mar
     data["text"] = interval_words(data, "effect", points)
     data["said"] = [points(value) if pd.notna(value) else "none" for value in data["reported"]]
     shown = data.assign(**{name: 100 * data[name] for name in ("effect", "low", "high", "reported")})
-    y, rows = label_rows(data["label"], LABEL)
+    y, rows, room = label_rows(data["label"], LABEL)
     beside = data["label"].duplicated().any()  # several groups share a line: next to each other, not on top
     offset = {"yOffset": alt.YOffset("group:N", sort=groups)} if beside else {}
     x = alt.X("effect:Q", title=axis)
@@ -66,8 +64,7 @@ def effects(table: pd.DataFrame, *, axis: str = "effect, percentage points", mar
             filled=False, shape="circle", size=170, strokeWidth=2, color=GREY, opacity=1
         )
         layers.append(rings.encode(y=y, x="reported:Q", tooltip=tooltip, **offset))
-    tallest = max(len(textwrap.wrap(label, LABEL)) for label in data["label"])
-    height = rows * max(ROW, LINE * tallest + 4, 17 * len(groups) if beside else 0) + FRAME
+    height = rows * max(ROW, room, 17 * len(groups) if beside else 0) + FRAME
     return finish(alt.layer(*layers), describe_effects(data), height=height)
 
 

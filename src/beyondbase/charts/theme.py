@@ -14,6 +14,7 @@ BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, ORANGE, GREY = "#CC79A7", "#56B4E9", "#E69F00", "#888888"
 INK = "currentColor"
 NAMES_IN_A_ROW = 3
+LINE = 15  # pixels of a line of a row's label
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
 # Condition -> (words for the reader, colour, dash, shape); a condition that is not listed takes the next spare style.
@@ -151,12 +152,16 @@ def interval_words(rows, value: str = "mean", word=percent) -> list[str]:
     return [f"{word(v)}  [{word(low)}, {word(high)}]" for v, low, high in zip(*columns, strict=True)]
 
 
-def label_rows(labels, width: int) -> tuple[alt.Y, int]:
-    """An axis with a row for each of the column's labels, in their order, wrapped at `width` letters; how many rows."""
+def label_rows(labels, width: int) -> tuple[alt.Y, int, int]:
+    """An axis with a row for each of the column's labels, in their order, wrapped at `width` letters.
+
+    Beside it how many rows, and the pixels that the label of most lines takes.
+    """
     order = list(dict.fromkeys(labels))
-    lines = json.dumps({label: textwrap.wrap(label, width) for label in order})
-    axis = alt.Axis(labelExpr=f"{lines}[datum.label]", labelLimit=0, ticks=False, domain=False, grid=True)
-    return alt.Y("label:N", sort=order, title=None, axis=axis), len(order)
+    lines = {label: textwrap.wrap(label, width) for label in order}
+    tallest = max(len(each) for each in lines.values())
+    axis = alt.Axis(labelExpr=f"{json.dumps(lines)}[datum.label]", labelLimit=0, ticks=False, domain=False, grid=True)
+    return alt.Y("label:N", sort=order, title=None, axis=axis), len(order), LINE * tallest + 4
 
 
 def legend_toggle(name: str, field: str):
