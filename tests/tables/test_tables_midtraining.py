@@ -71,7 +71,7 @@ def test_levels_by_split_and_along_spending_are_the_same_numbers(counts: dict) -
 
 
 def test_pairs_are_compared_problem_by_problem(counts: dict) -> None:
-    table = mid.against({"edge": counts}, {"edge": ("light RL", "RL alone")}, 8, {"edge": 1})
+    table = mid.against({"edge": counts}, {"edge": ("light RL", "RL alone")}, {"edge": 8}, {"edge": 1})
     assert set(table["group"]) == {"edge: pass@1, light RL less RL alone"}
     gap = (counts[2e6, "light RL"] - counts[2e6, "RL alone"]) / 8
     found = paired_interval(gap)
@@ -79,14 +79,14 @@ def test_pairs_are_compared_problem_by_problem(counts: dict) -> None:
     spent = {(budget, split): budget for budget, split in counts}
     _, same = mid.pair_at_equal_spending(counts, spent, ("light RL", "RL alone"), 8, 1)
     longer = {**counts, (9e6, "RL alone"): counts[1e6, "RL alone"]}  # measured in one way only: not compared
-    assert len(mid.against({"edge": longer}, {"edge": ("light RL", "RL alone")}, 8, {"edge": 1})) == 2
+    assert len(mid.against({"edge": longer}, {"edge": ("light RL", "RL alone")}, {"edge": 8}, {"edge": 1})) == 2
     middle = (counts[1e6, "light RL"] - counts[1e6, "RL alone"]) / 8
     assert same.effect == pytest.approx((gap + middle).mean() / 2)
 
 
 def test_records_and_tables_name_what_was_compared(counts: dict) -> None:
     pairs = {"edge": ("light RL", "RL alone"), "hard": ("light RL", "RL alone")}
-    table = mid.against({"edge": counts}, {"edge": pairs["edge"]}, 8, {"edge": 1})
+    table = mid.against({"edge": counts}, {"edge": pairs["edge"]}, {"edge": 8}, {"edge": 1})
     record = mid.as_record(table)
     name = "1 million tokens, edge: pass@1, light RL less RL alone"
     assert record[name]["effect"] == table["effect"].iloc[0] and not any("." in key for key in record)

@@ -8,6 +8,7 @@
 A step is only a description until `files()` or `cache.gather` makes it. Devices: "cpu" or "cuda".
 """
 
+from .ladder import readable, rungs
 from .measurements import Exact, FirstMoves, Measurement, Sampled, Scored
 from .policies import AnyPolicy, Imitate, Pretrain, Reinforce, Trained
 from .problems import HeldOut
@@ -40,6 +41,8 @@ __all__ = [
     "first_moves",
     "histories",
     "process_accuracy",
+    "readable",
+    "rungs",
     "samples",
     "scores",
     "solution_log_probabilities",

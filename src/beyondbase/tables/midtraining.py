@@ -161,17 +161,18 @@ def along_spending(
 def against(
     counts: Mapping[str, Mapping[tuple[float, str], np.ndarray]],
     pairs: Mapping[str, tuple[str, str]],
-    n: int,
+    n: Mapping[str, int],
     ks: Mapping[str, int],
 ) -> pd.DataFrame:
     """Paired differences of pass@k of two splits at every budget, for `charts.effects`: label (budget), group (where
-    and which), effect, low, high. `pairs` and `ks` say for each kind of problems which two and at which k.
+    and which), effect, low, high. `pairs`, `n` and `ks` say for each kind of problems which two, of how many samples,
+    and at which k.
     """
     rows = []
     for where, (one, other) in pairs.items():
         words = f"{where}: pass@{ks[where]}, {one} less {other}"
         for budget in _measured(counts[where], one, other):
-            now, before = (pass_at_k(n, counts[where][budget, name], ks[where]) for name in (one, other))
+            now, before = (pass_at_k(n[where], counts[where][budget, name], ks[where]) for name in (one, other))
             found = paired_interval(now - before)
             rows.append((budget_words(budget), words, found.effect, found.low, found.high))
     return pd.DataFrame(rows, columns=["label", "group", "effect", "low", "high"])
