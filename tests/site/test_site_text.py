@@ -88,6 +88,15 @@ def test_formats(value: object, form: str, text: str) -> None:
     assert show(value, form) == text
 
 
+def test_time_tells_the_run_and_the_work_that_it_rests_on() -> None:
+    assert (
+        site_values.time_taken({"seconds": 19.1, "work_seconds": 4630.3})
+        == "19 seconds (steps: 77 minutes of one core)"
+    )
+    assert site_values.time_taken({"seconds": 301.5, "work_seconds": 0}) == "5 minutes"
+    assert site_values.time_taken({"work_seconds": 5.0}) is None
+
+
 @pytest.mark.parametrize(
     ("value", "form"),
     [(None, ".3f"), ([1], ".3f"), ([1], "x"), ("gpu", ".3f"), (1.5, "nonsense"), (1, "count"), (True, "pp")],

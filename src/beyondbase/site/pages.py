@@ -13,7 +13,7 @@ import nbformat
 from .charts import figure, specification
 from .placeholders import fill, raw_html
 from .tables import AGREEMENT, badge, comparison, inline, provenance, source_words, tidy_tables
-from .values import Library, Run, SiteError, duration
+from .values import Library, Run, SiteError, time_taken
 
 STATIC = "../_static/"
 FILES = {
@@ -142,8 +142,7 @@ def _verdict_card(run: Run | None) -> str:
         words = "Registered, not run yet: there is no evidence for or against."
         return f'<div class="bb-card">{badge("not run")}<p>{words}</p></div>'
     record = run.record
-    facts = [*run.size(), str(record.get("device") or "")]
-    facts += [duration(record["seconds"])] if record.get("seconds") is not None else []
+    facts = [*run.size(), str(record.get("device") or ""), time_taken(record)]
     note = "" if run.published else "<p><b>Only this machine has run it.</b> Nothing is published yet.</p>"
     reason = f"<p>{inline(str(record['reason']))}</p>" if record.get("reason") else ""
     line = '<span aria-hidden="true"> · </span>'.join(inline(fact) for fact in facts if fact)

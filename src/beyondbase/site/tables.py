@@ -9,7 +9,7 @@ from html import escape
 from bs4 import BeautifulSoup, Tag
 from markdown_it import MarkdownIt
 
-from .values import Library, Run, duration
+from .values import Library, Run, time_taken
 
 # A verdict is told by symbol and word; colour only repeats it.
 SYMBOLS = {"reproduced": "✓", "contradicted": "✗", "not seen": "○", "undecided": "?", "not run": "–"}
@@ -295,7 +295,7 @@ def provenance(run: Run) -> str:
         "Preset": run.preset,
         "Seeds": ", ".join(map(str, seeds)) if isinstance(seeds, list | tuple) else seeds,
         "Problems": record.get("problems"),
-        "Time": duration(record["seconds"]) if record.get("seconds") is not None else None,
+        "Time": time_taken(record),
         "Device": record.get("device"),
         "Made": record.get("created"),
         "Commit": record.get("commit"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 PRESETS = ("cluster", "gpu", "laptop")
 """Presets whose runs may stand on the site, the one that speaks for a claim first. Smoke runs never do."""
@@ -167,3 +168,11 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} minutes"
     return f"{seconds / 3600:.1f} hours"
+
+
+def time_taken(record: Mapping[str, Any]) -> str | None:
+    """How long a run took, and the work in all that it rests on, base models and steps found at hand too."""
+    if record.get("seconds") is None:
+        return None
+    work = record.get("work_seconds")
+    return duration(record["seconds"]) + (f" (steps: {duration(work)} of one core)" if work else "")
