@@ -67,7 +67,6 @@ def test_levels_by_split_and_along_spending_are_the_same_numbers(counts: dict) -
     assert table["mean"].tolist() == pytest.approx(expected) == lines["mean"].tolist()
     assert table["condition"].tolist() == ["1 million tokens"] * 2 + ["2 million tokens"] * 2
     assert lines["condition"].tolist() == ["rl", "light RL"] * 2 and lines["tokens"].tolist() == [1e5, 2e5, 3e5, 4e5]
-    assert list(mid.as_conditions({"RL alone": expected, "heavy RL": expected})) == ["rl", "heavy RL"]
 
 
 def test_pairs_are_compared_problem_by_problem(counts: dict) -> None:

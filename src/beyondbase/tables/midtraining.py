@@ -50,11 +50,6 @@ def budget_words(budget: float) -> str:
     return f"{budget / 1e6:g} million tokens"
 
 
-def as_conditions(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same arrays under the names by which charts draw splits."""
-    return {CONDITIONS.get(name, name): values for name, values in arrays.items()}
-
-
 def plan(
     budgets: Sequence[float],
     shares: Sequence[float],
