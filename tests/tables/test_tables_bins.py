@@ -91,18 +91,11 @@ def test_a_base_stands_inside_at_or_beyond_its_edge() -> None:
     assert all(line.endswith("as chosen") for line in bins.told(table, 4))
     wrong = bins.competence({"edge": never}, N, 4)
     assert bins.told(wrong, 4) == ["edge: pass@1 0.0 %, pass@4 0.0 %, out of reach, though chosen to be at the edge"]
-    lines = bins.competence_lines(table, 4)
-    assert lines["series"].tolist() == ["pass@1"] * 3 + ["pass@4"] * 3
-    assert lines[lines["series"] == "pass@4"]["mean"].tolist() == table["many"].tolist()
 
 
-def test_the_edge_of_a_base_is_where_it_first_fails() -> None:
-    full, most, none = [N] * 10, [N] * 9 + [0], [0] * 10  # the middle one is just within reach
-    less = [N] * 8 + [0, 0]
-    climbed = {7: np.array([full, full, none]), 5: np.array([most, less, full]), 6: np.array([full, full, less])}
-    assert bins.edges(climbed, N, 4) == [7, 5, 6]  # the first reaches every rung: its edge is the last
-    rl = {number: np.full_like(values, N) for number, values in climbed.items()}
-    table = bins.by_base({"edge": {"base": climbed[5], "rl": rl[5]}}, [7, 5, 6], "rl", N, 4)
+def test_every_base_is_told_by_itself() -> None:
+    before = np.array([[N] * 9 + [0], [N] * 8 + [0, 0], [N] * 10])
+    table = bins.by_base({"edge": {"base": before, "rl": np.full_like(before, N)}}, [7, 5, 6], "rl", N, 4)
     assert table["edge, base"].tolist() == [0.9, 0.8, 1.0] and table["edge, rl"].tolist() == [1, 1, 1]
     assert table["base"].tolist() == [1, 2, 3] and table["edge"].tolist() == [7, 5, 6]
 

@@ -32,3 +32,12 @@ def test_too_hard_is_what_nothing_is_solved_of_from_the_edge_on() -> None:
     climbed = {5: reliably(0.0, 0.0), 6: reliably(0.2, 0.0), 7: reliably(0.0, 0.1)}
     assert ladder.unsolved(climbed, [6, 5]) == [7, 5]
     assert ladder.unsolved({5: reliably(0.5), 6: reliably(0.2)}, [5]) == [6]  # something is solved everywhere: the last
+
+
+def test_the_picture_of_a_ladder_has_room_for_five_bases() -> None:
+    climbed = {5: reliably(1.0, 0.9, 0.8, 0.7, 0.6, 0.5), 6: reliably(0.5, 0.4, 0.3, 0.2, 0.1, 0.0)}
+    table = ladder.rising(climbed, N, 4)
+    assert table["condition"].drop_duplicates().tolist() == [f"base {number}" for number in range(1, 6)]
+    assert table["bin"].tolist() == ["5"] * 5 + ["6"] * 5 and table["k"].eq(4).all()
+    assert table["mean"].round(9).tolist() == [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+    assert len(ladder.rising({5: reliably(1.0)}, N, 4)) == 1

@@ -123,17 +123,6 @@ def competence(base: Mapping[Any, np.ndarray], n: int, k: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["bin", "problems", *ends, "standing"])
 
 
-def edges(counts: Mapping[int, np.ndarray], n: int, k: int) -> list[int]:
-    """Each base's edge: the fewest operations of those measured at which its pass@k is below `REACH`.
-
-    `counts`: (seeds, problems) by number of operations. The most operations measured, where all are within reach.
-    """
-    numbers = sorted(counts)
-    reached = np.array([pass_at_k(n, counts[number], k).mean(-1) >= REACH for number in numbers])
-    return [next((number for number, within in zip(numbers, each, strict=True) if not within), numbers[-1])
-            for each in reached.T.tolist()]  # fmt: skip
-
-
 def by_base(counts: Counts, edges: Sequence[int], condition: str, n: int, k: int) -> pd.DataFrame:
     """pass@k of every base before and after: base (from 1), edge, then "bin, base" and "bin, condition" of each bin."""
     columns = {
@@ -142,18 +131,6 @@ def by_base(counts: Counts, edges: Sequence[int], condition: str, n: int, k: int
         for name in ("base", condition)
     }
     return pd.DataFrame({"base": range(1, len(edges) + 1), "edge": edges, **columns})
-
-
-def competence_lines(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """`competence` as `charts.by_bin` draws it: bin, condition ("base"), series ("pass@1", ...), mean, low, high."""
-    parts = [
-        pd.DataFrame({
-            "bin": table["bin"], "condition": "base", "series": words,
-            "mean": table[name], "low": table[f"{name}_low"], "high": table[f"{name}_high"],
-        })
-        for name, words in (("one", "pass@1"), ("many", f"pass@{k:,}"))
-    ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
 
 
 def told(table: pd.DataFrame, k: int, intended: Mapping[Any, str] = INTENDED) -> list[str]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from ..measure import pass_at_k
+from . import bins
 
 HALF = 0.5
+DRAWN = 5  # bases that a picture has room for
 
 
 def half_way(counts: Mapping[int, np.ndarray], n: int, k: int) -> list[int]:
@@ -31,3 +34,9 @@ def unsolved(counts: Mapping[int, np.ndarray], edges: Sequence[int]) -> list[int
     numbers = sorted(counts)
     return [next((number for number in numbers if number >= edge and not counts[number][base].any()), numbers[-1])
             for base, edge in enumerate(edges)]  # fmt: skip
+
+
+def rising(counts: Mapping[int, np.ndarray], n: int, k: int) -> pd.DataFrame:
+    """pass@k of the first five bases rung by rung, as `charts.by_bin` draws it: `bins.levels`, a base a condition."""
+    return bins.levels({number: {f"base {base + 1}": values[[base]] for base in range(min(DRAWN, len(values)))}
+                        for number, values in counts.items()}, n, [k])  # fmt: skip
