@@ -42,9 +42,14 @@ class Stepper(TrainerCallback):
     def __init__(self) -> None:
         self.wanted: queue.Queue[int] = queue.Queue()
         self.done: queue.Queue[float | BaseException] = queue.Queue()
+        self.at_first_step = threading.Event()
         self.left = 0
 
     def start(self, trainer: Trainer, device: str) -> None:
+        """Back when the trainer stands before its first step, or has failed, of which `make` tells.
+
+        Until then it reads accelerate's state, which all trainers of a process share and each new one clears.
+        """
         self.device = device
 
         def train() -> None:
@@ -54,10 +59,14 @@ class Stepper(TrainerCallback):
                 pass
             except BaseException as error:
                 self.done.put(error)
+            finally:
+                self.at_first_step.set()
 
         threading.Thread(target=train, daemon=True).start()
+        self.at_first_step.wait()
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self.at_first_step.set()
         if not self.left:
             self.left = self.wanted.get()
             if not self.left:
