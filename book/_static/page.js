@@ -7,9 +7,12 @@
   }
 
   // A box that scrolls must be reachable from the keyboard; one that does not needs no stop.
+  const scrolls = (box) =>
+    box.scrollWidth > box.clientWidth + 1 ||
+    (getComputedStyle(box).overflowY !== "hidden" && box.scrollHeight > box.clientHeight + 1);
   const reachable = () => {
     for (const box of document.querySelectorAll(".bb-table, .pst-scrollable-table-container, .bb-math, .bd-article pre")) {
-      if (box.scrollWidth > box.clientWidth + 1) {
+      if (scrolls(box)) {
         box.tabIndex = 0;
         if (!box.hasAttribute("role")) box.setAttribute("role", "region");
         if (!box.hasAttribute("aria-label")) box.setAttribute("aria-label", "Scrolls sideways");
