@@ -15,7 +15,7 @@
       if (scrolls(box)) {
         box.tabIndex = 0;
         if (!box.hasAttribute("role")) box.setAttribute("role", "region");
-        if (!box.hasAttribute("aria-label")) box.setAttribute("aria-label", "Scrolls sideways");
+        if (!box.hasAttribute("aria-label")) box.setAttribute("aria-label", "Scrolls");
       } else if (box.getAttribute("tabindex") === "0") {
         box.removeAttribute("tabindex");
       }
